@@ -1,0 +1,7 @@
+module github.com/sockeye-io/sockeye/conformance
+
+go 1.26
+
+require github.com/sockeye-io/sockeye v0.0.0
+
+replace github.com/sockeye-io/sockeye => ..
