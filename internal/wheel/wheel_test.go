@@ -264,7 +264,7 @@ func TestScheduleAgainstStopAgainstExpire(t *testing.T) {
 	for seed := range uint64(4) {
 		g.Go(func() {
 			rnd := rand.New(rand.NewPCG(seed, seed))
-			for expired.Load() < 1000 {
+			for expired.Load() < 100 {
 				tm := &timers[rnd.IntN(len(timers))]
 				if rnd.IntN(2) == 0 {
 					w.Stop(tm)

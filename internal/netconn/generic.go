@@ -1,0 +1,83 @@
+package netconn
+
+import (
+	"io"
+	"net"
+)
+
+// generic is a Conn over any net.Conn. Such a connection can neither tell that
+// bytes have come without taking them, nor write without waiting.
+type generic struct {
+	// static
+	conn net.Conn
+
+	// owned by the caller of Receive
+	small *[512]byte // holds what wakes a waiting Receive
+	large bool       // the last Receive filled its buffer: more is probably there
+
+	// owned by the writer role
+	mayWait bool // WaitWrite was called: the next TryWrite runs where it may wait
+}
+
+// Receive reads into a small buffer, as nobody knows for how long, and copies.
+// While a peer sends faster than that, it reads into a pooled buffer.
+func (c *generic) Receive() (*Buffer, error) {
+	if c.large {
+		b := Borrow()
+		n, err := c.read(b.data[:])
+		if err != nil {
+			b.Release()
+			return nil, err
+		}
+		b.n = n
+		c.large = n >= len(c.small)
+		return b, nil
+	}
+	if c.small == nil {
+		c.small = new([512]byte)
+	}
+	n, err := c.read(c.small[:])
+	if err != nil {
+		return nil, err
+	}
+	b := Borrow()
+	b.n = copy(b.data[:], c.small[:n])
+	c.large = n == len(c.small)
+	return b, nil
+}
+
+// read waits for at least one byte. An error that comes along with bytes comes
+// again without them.
+func (c *generic) read(p []byte) (int, error) {
+	for range 100 {
+		n, err := c.conn.Read(p)
+		if n > 0 {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return 0, io.ErrNoProgress
+}
+
+// TryWrite refuses until WaitWrite has told that waiting is all right here.
+func (c *generic) TryWrite(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if !c.mayWait {
+		return 0, ErrAgain
+	}
+	c.mayWait = false
+	return c.conn.Write(p)
+}
+
+func (c *generic) WaitWrite() error {
+	c.mayWait = true
+	return nil
+}
+
+func (c *generic) Close() error { return c.conn.Close() }
+
+func (c *generic) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
