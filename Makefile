@@ -28,8 +28,16 @@ help: ## Show this list
 run: ## Start the server with the chat demo on http://127.0.0.1:3000
 	go run ./cmd/sockeye serve
 
+# The tests install the packages that they drive into the tree. A browser is not
+# a package, so it is installed here where that needs no question.
+.PHONY: browser
+browser:
+	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
+		apt-get update -qq </dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium </dev/null; \
+	fi
+
 .PHONY: test
-test: ## Run every test of every module under the race detector, and the library's once more without
+test: browser ## Run every test of every module under the race detector, and the library's once more without
 	@{ status=0; \
 	   go test -json -race -shuffle=on -count=1 work || status=1; \
 	   go test -json -shuffle=on -count=1 ./... || status=1; \
