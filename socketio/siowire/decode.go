@@ -1,0 +1,164 @@
+package siowire
+
+import (
+	"bytes"
+	"encoding"
+	stdjson "encoding/json"
+	"errors"
+	"reflect"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// DecodeValue implements Codec. The text has been validated when it came in.
+func (p *jsonParser) DecodeValue(text []byte, attachments [][]byte, dst any) error {
+	if decodePlain(text, attachments, dst) {
+		return nil
+	}
+	u, ok := p.unmarshalers.Get().(*unmarshaler)
+	if !ok {
+		u = newUnmarshaler()
+	}
+	u.parser, u.attachments = p, attachments
+	err := json.Unmarshal(text, dst, u.options)
+	u.attachments = nil
+	p.unmarshalers.Put(u)
+	return err
+}
+
+// decodePlain decodes into the types that are most common, if the text has the
+// form that they take. It reports whether it did.
+func decodePlain(text []byte, attachments [][]byte, dst any) bool {
+	var err error
+	first := text[0]
+	switch p := dst.(type) {
+	case *string:
+		if p == nil || first != '"' {
+			return false
+		}
+		*p = unquote(text)
+	case *any:
+		if p == nil || *p != nil {
+			return false
+		}
+		*p = decodeAny(text, attachments)
+	case *[]byte:
+		b, ok := attachmentOf(text, attachments)
+		if p == nil || !ok {
+			return false
+		}
+		*p = b
+	case *bool:
+		if p == nil || first != 't' && first != 'f' {
+			return false
+		}
+		*p = first == 't'
+	case *int:
+		var n int64
+		if n, err = strconv.ParseInt(string(text), 10, strconv.IntSize); p != nil && err == nil {
+			*p = int(n)
+		}
+		return p != nil && err == nil
+	case *int64:
+		var n int64
+		if n, err = strconv.ParseInt(string(text), 10, 64); p != nil && err == nil {
+			*p = n
+		}
+		return p != nil && err == nil
+	case *uint64:
+		var n uint64
+		if n, err = strconv.ParseUint(string(text), 10, 64); p != nil && err == nil {
+			*p = n
+		}
+		return p != nil && err == nil
+	case *float64:
+		if p == nil || first != '-' && !isDigit(first) {
+			return false
+		}
+		*p = parseFloat(text)
+	case *stdjson.RawMessage:
+		if p == nil {
+			return false
+		}
+		*p = bytes.Clone(text)
+	case *jsontext.Value:
+		if p == nil {
+			return false
+		}
+		*p = bytes.Clone(text)
+	default:
+		return false
+	}
+	return true
+}
+
+// attachmentOf returns the attachment that text is the placeholder of.
+func attachmentOf(text []byte, attachments [][]byte) ([]byte, bool) {
+	if len(attachments) == 0 || text[0] != '{' {
+		return nil, false
+	}
+	num, _, ok := parsePlaceholder(text, 0)
+	if !ok || num >= len(attachments) {
+		return nil, false
+	}
+	return attachments[num], true
+}
+
+// unmarshaler reads values by reflection, one at a time. It is pooled as the
+// marshaler is.
+type unmarshaler struct {
+	options     json.Options
+	parser      *jsonParser
+	attachments [][]byte // of the value being read
+}
+
+func newUnmarshaler() *unmarshaler {
+	u := new(unmarshaler)
+	u.options = json.JoinOptions(common(), json.WithUnmarshalers(json.UnmarshalFromFunc(u.hook)))
+	return u
+}
+
+// hook is the counterpart of marshaler.hook: it reads what JSON has no form for.
+func (u *unmarshaler) hook(in *jsontext.Decoder, v any) error {
+	switch p := v.(type) {
+	case *string, *int, *bool, *float64:
+		return errors.ErrUnsupported
+	case *any:
+		if *p != nil {
+			return errors.ErrUnsupported
+		}
+		text, err := in.ReadValue()
+		if err == nil {
+			*p = decodeAny(text, u.attachments)
+		}
+		return err
+	case *Raw:
+		text, err := in.ReadValue()
+		if err == nil {
+			*p = Raw{codec: u.parser, text: bytes.Clone(text), attachments: u.attachments}
+		}
+		return err
+	}
+	if len(u.attachments) == 0 || in.PeekKind() != '{' || !isBytes(reflect.TypeOf(v).Elem()) {
+		return errors.ErrUnsupported
+	}
+	switch v.(type) {
+	case json.Unmarshaler, json.UnmarshalerFrom, encoding.TextUnmarshaler:
+		return errors.ErrUnsupported
+	}
+	text, err := in.ReadValue()
+	if err != nil {
+		return err
+	}
+	b, ok := attachmentOf(text, u.attachments)
+	if !ok {
+		return errNotBytes
+	}
+	reflect.ValueOf(v).Elem().SetBytes(b)
+	return nil
+}
+
+// errNotBytes is why an object cannot become a []byte.
+var errNotBytes = errors.New("object is not the placeholder of an attachment")
