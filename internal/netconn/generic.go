@@ -3,6 +3,7 @@ package netconn
 import (
 	"io"
 	"net"
+	"sync/atomic"
 )
 
 // generic is a Conn over any net.Conn. Such a connection can neither tell that
@@ -10,6 +11,8 @@ import (
 type generic struct {
 	// static
 	conn net.Conn
+
+	closed atomic.Bool
 
 	// owned by the caller of Receive
 	small *[512]byte // holds what wakes a waiting Receive
@@ -55,7 +58,7 @@ func (c *generic) read(p []byte) (int, error) {
 			return n, nil
 		}
 		if err != nil {
-			return 0, err
+			return 0, c.fail(err)
 		}
 	}
 	return 0, io.ErrNoProgress
@@ -70,7 +73,11 @@ func (c *generic) TryWrite(p []byte) (int, error) {
 		return 0, ErrAgain
 	}
 	c.mayWait = false
-	return c.conn.Write(p)
+	n, err := c.conn.Write(p)
+	if err != nil {
+		return n, c.fail(err)
+	}
+	return n, nil
 }
 
 func (c *generic) WaitWrite() error {
@@ -78,6 +85,17 @@ func (c *generic) WaitWrite() error {
 	return nil
 }
 
-func (c *generic) Close() error { return c.conn.Close() }
+func (c *generic) Close() error {
+	c.closed.Store(true)
+	return c.conn.Close()
+}
+
+// fail makes one error of the many that connections return after their Close.
+func (c *generic) fail(err error) error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	return err
+}
 
 func (c *generic) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }

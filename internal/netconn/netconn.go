@@ -3,7 +3,7 @@
 // tries before it waits.
 //
 // There are three kinds of Conn. On Linux a TCP or unix socket is read and
-// written with its own system calls, beneath net.Conn; idle, it costs 80 bytes
+// written with its own system calls, beneath net.Conn; idle, it costs 88 bytes
 // beyond what package net holds and no buffer. A connection that implements Conn
 // itself is used as it is: internal/memnet does, so that the same code runs in
 // virtual time. Everything else, as TLS, net.Pipe, the connection of a wrapped
