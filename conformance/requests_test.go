@@ -1,0 +1,136 @@
+package conformance
+
+import (
+	"net/http"
+
+	"github.com/sockeye-io/sockeye/conformance/internal/raw"
+)
+
+// requestRows is the reference's table of refused requests, in the order in which it checks them.
+func requestRows() suite {
+	return suite{name: "Refused requests", endpoint: "/engine.io/", cases: []node{
+		describe("HTTP",
+			it("an unknown transport is code 0", refused("GET", "EIO=4&transport=pigeon", 400, errTransport), "status", "error-body", "error-type"),
+			it("webtransport is an unknown transport until it is asked for", refused("GET", "EIO=4&transport=webtransport", 400, errTransport), "status", "error-body"),
+			it("the transport is looked at before the session", refused("GET", "EIO=4&transport=pigeon&sid=nobody", 400, errTransport), "error-body"),
+			it("a poll of an unknown session is code 1", refused("GET", "EIO=4&transport=polling&sid=nobody", 400, errSession), "status", "error-body"),
+			it("a POST to an unknown session is code 1", refused("POST", "EIO=4&transport=polling&sid=nobody", 400, errSession), "status", "error-body"),
+			it("the session is looked at before the protocol version", refused("GET", "EIO=3&transport=polling&sid=nobody", 400, errSession), "error-body"),
+			it("a handshake by POST is code 2", refused("POST", "EIO=4&transport=polling", 400, errMethod), "status", "error-body"),
+			it("a handshake by DELETE is code 2", refused("DELETE", "EIO=4&transport=polling", 400, errMethod), "status", "error-body"),
+			it("a handshake by HEAD is refused", refusedHead, "status"),
+			it("the method is looked at before the protocol version", refused("POST", "EIO=3&transport=polling", 400, errMethod), "error-body"),
+			it("a WebSocket handshake without an upgrade is code 3", refused("GET", "EIO=4&transport=websocket", 400, errRequest), "status", "error-body"),
+			it("a known session on another transport without an upgrade is code 3", mismatch, "status", "error-body"),
+			it("a known session with another protocol version is code 3", otherProtocol, "status", "error-body"),
+			it("a handshake that the application refuses is 403 with code 4", refused("GET", "EIO=4&transport=polling&refuse=1", 403, errForbidden), "status", "error-body"),
+			it("the application is asked before the protocol version is looked at", refused("GET", "EIO=3&transport=polling&refuse=1", 403, errForbidden), "error-body"),
+			it("a missing protocol version is code 5", refused("GET", "transport=polling", 400, errProtocol), "status", "error-body"),
+			it("protocol version 3 is code 5", refused("GET", "EIO=3&transport=polling", 400, errProtocol), "status", "error-body"),
+		),
+		describe("CORS",
+			it("a preflight is answered 204 with what is allowed", preflight, "status-204", "no-cors"),
+			it("an allowed origin is named on answers and on errors", corsHeaders, "no-cors"),
+		),
+		describe("WebSocket",
+			it("an unknown session is refused before the upgrade", refusedUpgrade("EIO=4&transport=websocket&sid=nobody", 400, "Session ID unknown", errSession), "accept-all", "error-body"),
+			it("an unknown transport is refused before the upgrade", refusedUpgrade("EIO=4&transport=pigeon", 400, "Transport unknown", errTransport), "accept-all", "error-body"),
+			it("a handshake that the application refuses is refused before the upgrade", refusedByApplication, "accept-all"),
+			it("an upgrade request for polling gets no session", upgradeForPolling, "accept-all"),
+		),
+		describe("polling alone",
+			it("WebSocket is an unknown transport", refusedUpgrade("EIO=4&transport=websocket", 400, errTransport, errTransport), "accept-all").on(profilePolling),
+			it("no upgrade is offered", noUpgradeOffered, "handshake-upgrades").on(profilePolling),
+		),
+	}}
+}
+
+func refused(method, query string, status int, body string) func(raw.T, *Env) {
+	return func(t raw.T, e *Env) {
+		wantError(t, e.Do(t, raw.Request{Method: method, Query: query}), status, body)
+	}
+}
+
+func refusedHead(t raw.T, e *Env) {
+	if resp := e.Do(t, raw.Request{Method: "HEAD", Query: "EIO=4&transport=polling"}); resp.Status != 400 {
+		t.Fatalf("status = %d, want 400", resp.Status)
+	}
+}
+
+func mismatch(t raw.T, e *Env) {
+	s := e.Handshake(t)
+	wantError(t, e.Do(t, raw.Request{Method: "GET", Query: "EIO=4&transport=websocket&sid=" + s.SID}), 400, errRequest)
+	s.PostOK(t, "4the session is untouched")
+}
+
+func otherProtocol(t raw.T, e *Env) {
+	s := e.Handshake(t)
+	wantError(t, e.Do(t, raw.Request{Method: "GET", Query: "EIO=3&transport=polling&sid=" + s.SID}), 400, errRequest)
+	s.PostOK(t, "4the session is untouched")
+}
+
+// refusedUpgrade requires an answer that is no upgrade. The reference writes the message alone; ours is the
+// same JSON as over HTTP.
+func refusedUpgrade(query string, status int, reference, ours string) func(raw.T, *Env) {
+	return func(t raw.T, e *Env) {
+		ws, resp := e.Upgrade(t, query, nil)
+		want := ours
+		if e.Reference {
+			want = reference
+		}
+		if ws != nil || resp.Status != status || resp.Body != want {
+			t.Fatalf("answer = %d %q, want %d %q", resp.Status, resp.Body, status, want)
+		}
+	}
+}
+
+func refusedByApplication(t raw.T, e *Env) {
+	ws, resp := e.Upgrade(t, "EIO=4&transport=websocket&refuse=1", nil)
+	want := http.StatusForbidden
+	if e.Reference {
+		want = http.StatusBadRequest
+	}
+	if ws != nil || resp.Status != want {
+		t.Fatalf("answer = %d %q, want %d", resp.Status, resp.Body, want)
+	}
+}
+
+func upgradeForPolling(t raw.T, e *Env) {
+	ws, resp := e.Upgrade(t, "EIO=4&transport=polling", nil)
+	if e.Reference {
+		if ws == nil {
+			t.Fatalf("answer = %d, want the reference's 101", resp.Status)
+		}
+		wantCode(t, ws, raw.CodeNone)
+		return
+	}
+	if ws != nil || resp.Status != http.StatusBadRequest {
+		t.Fatalf("answer = %d %q, want 400", resp.Status, resp.Body)
+	}
+}
+
+func preflight(t raw.T, e *Env) {
+	resp := e.Do(t, raw.Request{Method: "OPTIONS", Query: "EIO=4&transport=polling", Header: map[string]string{
+		"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-custom",
+	}})
+	if resp.Status != http.StatusNoContent || resp.Body != "" {
+		t.Fatalf("preflight = %d %q, want 204", resp.Status, resp.Body)
+	}
+	wantHeaders(t, resp, "Access-Control-Allow-Origin", "*", "Access-Control-Allow-Headers", "x-custom")
+	if resp.Header.Get("Access-Control-Allow-Methods") == "" {
+		t.Fatalf("no Access-Control-Allow-Methods")
+	}
+}
+
+func corsHeaders(t raw.T, e *Env) {
+	for _, query := range []string{"EIO=4&transport=polling", "EIO=4&transport=pigeon"} {
+		resp := e.Do(t, raw.Request{Method: "GET", Query: query, Header: map[string]string{"Origin": "http://elsewhere.example"}})
+		wantHeaders(t, resp, "Access-Control-Allow-Origin", "*")
+	}
+}
+
+func noUpgradeOffered(t raw.T, e *Env) {
+	if open := e.Handshake(t).Open; len(open.Upgrades) != 0 || open.Upgrades == nil {
+		t.Fatalf("upgrades = %q, want []", open.Upgrades)
+	}
+}
