@@ -78,18 +78,18 @@ func (a Args) Decode(i int, dst any) error {
 	return nil
 }
 
-// add appends the argument that stands at s in a.text.
-func (a *Args) add(s span) {
+// addArg appends the argument that stands at s in a.text.
+func addArg(a *Args, s span) {
 	if a.n < inlineArgs {
 		a.inline[a.n] = s
 	} else {
-		r := a.needRare()
+		r := needRare(a)
 		r.spans = append(r.spans, s)
 	}
 	a.n++
 }
 
-func (a *Args) needRare() *rareArgs {
+func needRare(a *Args) *rareArgs {
 	if a.rare == nil {
 		a.rare = new(rareArgs)
 	}

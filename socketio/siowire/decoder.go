@@ -79,7 +79,7 @@ func (d *jsonDecoder) attach(msg []byte) (Packet, bool, error) {
 	if msg == nil {
 		msg = []byte{} // an attachment is never nil, even if it is empty
 	}
-	rare := h.packet.Args.needRare()
+	rare := needRare(&h.packet.Args)
 	rare.attachments = append(rare.attachments, msg)
 	h.buffered += len(msg)
 	if len(rare.attachments) < h.want {
@@ -194,7 +194,7 @@ func (r *packetReader) payload(p *Packet, c *decoderConfig, attachments int) {
 	case first == '{' && (p.Type == Connect || p.Type == ConnectError), first == '"' && p.Type == ConnectError:
 		r.depth = c.limits.Depth
 		end = r.value(start)
-		p.Args.add(span{uint32(start), uint32(end)})
+		addArg(&p.Args, span{uint32(start), uint32(end)})
 	default:
 		r.fail(start, ErrPayload)
 	}
@@ -236,7 +236,7 @@ func (r *packetReader) list(p *Packet, i int) int {
 		if r.err != nil {
 			return end
 		}
-		p.Args.add(span{uint32(i), uint32(end)})
+		addArg(&p.Args, span{uint32(i), uint32(end)})
 		i = r.space(end)
 		switch r.at(i) {
 		case ',':

@@ -68,7 +68,7 @@ func parsePlaceholder(b []byte, i int) (num, end int, ok bool) {
 			flag = true
 		case bytes.HasPrefix(rest, []byte(`"num"`)) && !numbered:
 			i = s.colon(i + len(`"num"`))
-			digits := 0
+			var digits int
 			num, digits = placeholderNum(b[i:])
 			i += digits
 			numbered = digits > 0
