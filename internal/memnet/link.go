@@ -31,10 +31,11 @@ type stream struct {
 	// guarded by link.mu
 	latency     time.Duration
 	queue       []segment
-	size        int       // bytes in queue
-	last        time.Time // when the newest segment arrives: latency never reorders
-	writeClosed bool      // the end of the stream has been queued
-	readClosed  bool      // its reader is gone
+	first       [4]segment // where the queue begins whenever it has been empty
+	size        int        // bytes in queue
+	last        time.Time  // when the newest segment arrives: latency never reorders
+	writeClosed bool       // the end of the stream has been queued
+	readClosed  bool       // its reader is gone
 	readBy      deadline
 	writeBy     deadline
 }
@@ -61,7 +62,7 @@ func newLink(o Options) *link {
 }
 
 // waitReadableLocked waits until the stream's head has arrived and returns nil,
-// or what a Read returns instead. closed is the reader's own end.
+// or the error that a Read returns instead.
 func (s *stream) waitReadableLocked() error {
 	for {
 		switch {
@@ -110,9 +111,12 @@ func (s *stream) takeLocked(p []byte) int {
 		head := &s.queue[0]
 		k := copy(p[n:], head.data)
 		n += k
-		if head.data = head.data[k:]; len(head.data) == 0 {
-			s.queue[0] = segment{}
-			s.queue = s.queue[1:]
+		if head.data = head.data[k:]; len(head.data) > 0 {
+			continue
+		}
+		*head = segment{}
+		if s.queue = s.queue[1:]; len(s.queue) == 0 {
+			s.queue = s.first[:0]
 		}
 	}
 	s.size -= n
