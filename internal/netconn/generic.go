@@ -85,6 +85,8 @@ func (c *generic) WaitWrite() error {
 	return nil
 }
 
+func (c *generic) CloseWrite() error { return closeWrite(c.conn) }
+
 func (c *generic) Close() error {
 	c.closed.Store(true)
 	return c.conn.Close()

@@ -48,6 +48,12 @@ type Conn interface {
 	// goroutine of its own, after an ErrAgain.
 	WaitWrite() error
 
+	// CloseWrite tells the peer that nothing more will come, behind what has been
+	// written. What the peer sends is still received. A connection that cannot
+	// end one direction alone does nothing. Only the holder of the writer role
+	// calls it, as its last act.
+	CloseWrite() error
+
 	// Close ends the connection, and with it a Receive, a TryWrite and a WaitWrite
 	// that wait; these return an error that is net.ErrClosed. Called again, it
 	// does no more and may report net.ErrClosed. On TLS it says goodbye first,
@@ -74,6 +80,15 @@ func New(c net.Conn, early []byte) Conn {
 		conn = &preceded{Conn: conn, early: append([]byte(nil), early...)}
 	}
 	return conn
+}
+
+// closeWrite ends the writing direction of c if it can.
+func closeWrite(c net.Conn) error {
+	half, ok := c.(interface{ CloseWrite() error })
+	if !ok {
+		return nil
+	}
+	return half.CloseWrite()
 }
 
 // preceded is a Conn with bytes to receive before its own.

@@ -125,6 +125,8 @@ func (op *writeOp) tryWrite(fd uintptr) bool {
 
 func (c *raw) WaitWrite() error { return c.sys.Write(writable) }
 
+func (c *raw) CloseWrite() error { return closeWrite(c.conn) }
+
 func (c *raw) Close() error { return c.conn.Close() }
 
 func (c *raw) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }

@@ -1,0 +1,229 @@
+package polling
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sockeye-io/sockeye/engineio/eiowire"
+	"github.com/sockeye-io/sockeye/engineio/transport"
+)
+
+// Poll serves a GET: it waits for packets and answers with them.
+func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
+	wake, ok := t.open()
+	if !ok {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	// The poll waits on purpose: a deadline for ordinary answers must not cut
+	// it. A writer without deadlines has none that could.
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Time{})
+	for {
+		if body := t.next(); body != nil {
+			if err := answer(w, control, body); err != nil {
+				t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: errors.Join(ErrPollAborted, err)})
+			}
+			return
+		}
+		select {
+		case <-wake:
+		case <-r.Context().Done():
+			t.abandon()
+			return
+		}
+	}
+}
+
+// open registers a GET. A second one ends the session.
+func (t *Transport) open() (wake chan struct{}, ok bool) {
+	t.mu.Lock()
+	if t.poll != nil {
+		t.mu.Unlock()
+		t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: ErrOverlappingPoll})
+		return nil, false
+	}
+	defer t.mu.Unlock()
+	if t.ended && t.final == "" {
+		return nil, false
+	}
+	t.poll = make(chan struct{}, 1)
+	if !t.probing {
+		t.queue.SetStalled(false)
+	}
+	return t.poll, true
+}
+
+// next returns what the open GET is to be answered with and closes it, or nil
+// if it has to wait.
+func (t *Transport) next() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var body []byte
+	switch {
+	case t.ended:
+		body, t.final = []byte(t.final), ""
+	default:
+		body = t.queue.TakePayload(t.maxPackets, payloadLimit)
+		switch {
+		case body != nil:
+		case t.linger != nil && t.queue.Finished():
+			body = []byte(packetClose)
+			t.endLocked()
+		case t.probing:
+			body = []byte(packetNoop)
+		default:
+			return nil
+		}
+	}
+	t.poll = nil
+	if !t.ended { // else the queue may be another transport's
+		t.queue.SetStalled(true)
+	}
+	return body
+}
+
+// abandon ends the session because its poll went away unanswered.
+func (t *Transport) abandon() {
+	t.mu.Lock()
+	t.poll = nil
+	ended := t.ended
+	t.mu.Unlock()
+	if !ended {
+		t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: ErrPollAborted})
+	}
+}
+
+// answer writes a payload and sees to it that it has left.
+func answer(w http.ResponseWriter, control *http.ResponseController, body []byte) error {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
+// Post serves a POST: it delivers the packets of the body. The answer does not
+// wait for their handlers, but it does wait while the session is paused.
+func (t *Transport) Post(w http.ResponseWriter, r *http.Request) {
+	if !t.beginPost() {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	defer t.endPost()
+	if r.Header.Get("Content-Type") == "application/octet-stream" {
+		t.refuse(w, http.StatusBadRequest, transport.ReasonTransportError, ErrBinaryPost)
+		return
+	}
+	body, err := t.read(w, r)
+	switch {
+	case errors.Is(err, transport.ErrMessageTooLarge):
+		w.Header().Set("Connection", "close")
+		t.refuse(w, http.StatusRequestEntityTooLarge, transport.ReasonTransportError, err)
+		return
+	case err != nil:
+		t.refuse(w, http.StatusBadRequest, transport.ReasonTransportError, errors.Join(ErrPostAborted, err))
+		return
+	}
+	if err := t.deliver(body); err != nil {
+		end := transport.EndOf(err)
+		if end.Reason != transport.ReasonTransportClose {
+			t.refuse(w, http.StatusBadRequest, end.Reason, end.Err)
+			return
+		}
+		t.end(packetNoop)
+		t.sink.Lost(end)
+	}
+	if !t.awaitResume(r) {
+		return
+	}
+	h := w.Header()
+	// text/html keeps old browsers from offering a download, as the reference
+	// server does.
+	h.Set("Content-Type", "text/html")
+	h.Set("Content-Length", "2")
+	h.Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, "ok") // a client that is gone is seen by its poll
+}
+
+func (t *Transport) beginPost() bool {
+	t.mu.Lock()
+	if t.posting {
+		t.mu.Unlock()
+		t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: ErrOverlappingPost})
+		return false
+	}
+	defer t.mu.Unlock()
+	if t.ended {
+		return false
+	}
+	t.posting = true
+	return true
+}
+
+func (t *Transport) endPost() {
+	t.mu.Lock()
+	t.posting = false
+	t.mu.Unlock()
+}
+
+// refuse answers with a status and ends the session.
+func (t *Transport) refuse(w http.ResponseWriter, status int, reason transport.Reason, err error) {
+	w.WriteHeader(status)
+	t.sink.Lost(transport.Close{Reason: reason, Err: err})
+}
+
+// read returns the body of a POST. Memory grows with what arrives.
+func (t *Transport) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := int64(t.cfg.MaxPayload)
+	if r.ContentLength > limit {
+		return nil, transport.ErrMessageTooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, transport.ErrMessageTooLarge
+	}
+	return body, err
+}
+
+// deliver hands the packets of a payload to the session. Those before a
+// malformed one are delivered.
+func (t *Transport) deliver(body []byte) error {
+	defer t.hand()
+	for packet, err := range eiowire.Payload(eiowire.ValidUTF8(body)) {
+		if err != nil {
+			return err
+		}
+		if err := t.sink.Packet(packet); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitResume waits while the session is paused. It reports false if the
+// request went away meanwhile.
+func (t *Transport) awaitResume(r *http.Request) bool {
+	t.mu.Lock()
+	paused := t.paused
+	t.mu.Unlock()
+	if paused == nil {
+		return true
+	}
+	select {
+	case <-paused:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
