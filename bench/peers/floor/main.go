@@ -142,14 +142,16 @@ func (s *server) turn(m *member) error {
 		return io.EOF
 	}
 	data, out := (*buf)[:n], (*buf)[64<<10:64<<10]
+	var toAll []byte
 	for {
 		payload, used := scan(data)
 		if used == 0 {
 			break
 		}
-		out = s.answer(m, out, payload)
+		out, toAll = s.answer(m, out, toAll, payload)
 		data = data[used:]
 	}
+	s.broadcast(toAll)
 	m.tail = append(m.tail[:0], data...)
 	if len(m.tail) == 0 {
 		m.tail = nil
@@ -161,32 +163,39 @@ func (s *server) turn(m *member) error {
 	return err
 }
 
-// answer appends what a packet calls for.
-func (s *server) answer(m *member, out, packet []byte) []byte {
+// answer appends what a packet calls for, to out for its sender and to toAll for everyone.
+func (s *server) answer(m *member, out, toAll, packet []byte) ([]byte, []byte) {
 	echo, broadcast := []byte(`["echo",`), []byte(`42["broadcast",`)
 	switch {
 	case string(packet) == "40":
 		s.mu.Lock()
 		s.members[m] = true
 		s.mu.Unlock()
-		return appendFrame(out, []byte(`40{"sid":"floor"}`))
+		out = appendFrame(out, []byte(`40{"sid":"floor"}`))
 	case bytes.HasPrefix(packet, broadcast):
-		frame := appendFrame(nil, append([]byte(`42["msg",`), packet[len(broadcast):]...))
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for to := range s.members {
-			if _, err := to.conn.Write(frame); err != nil {
-				to.conn.Close() // its reader takes it from the members
-			}
-		}
+		toAll = appendFrame(toAll, append([]byte(`42["msg",`), packet[len(broadcast):]...))
 	default:
 		if i := bytes.Index(packet, echo); i > 0 {
 			ack := append([]byte("43"), packet[2:i]...)
 			ack = append(append(ack, '['), packet[i+len(echo):]...)
-			return appendFrame(out, ack)
+			out = appendFrame(out, ack)
 		}
 	}
-	return out
+	return out, toAll
+}
+
+// broadcast writes the frames of one turn to every member.
+func (s *server) broadcast(frames []byte) {
+	if len(frames) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for to := range s.members {
+		if _, err := to.conn.Write(frames); err != nil {
+			to.conn.Close() // its reader takes it from the members
+		}
+	}
 }
 
 // scan unmasks the client frame that data begins with. used is 0 when it is incomplete.
