@@ -10,6 +10,10 @@ BIN := $(CURDIR)/.bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-v2.12.2
 BENCHSTAT := $(BIN)/benchstat-v0.0.0-20260709024250-82a0b07e230d
 
+# The linter's cache remembers a file by its content and reports it under the
+# folder where it saw it first: two clones must not share one.
+export GOLANGCI_LINT_CACHE := $(BIN)/golangci-lint-cache
+
 # The folders of the workspace's modules, as go.work lists them.
 MODULES = $(shell go list -m -f '{{.Dir}}')
 
