@@ -30,7 +30,7 @@ func TestRawSize(t *testing.T) {
 
 // A goroutine parked in Receive keeps the stack that it was born with, though it
 // has received before.
-func TestParkedGoroutineKeepsASmallStack(t *testing.T) {
+func TestParkedGoroutineKeepsASmallStack(t *testing.T) { // not parallel: it counts the stacks of the process
 	if raceEnabled {
 		t.Skip("the race detector needs larger stacks")
 	}
@@ -78,7 +78,7 @@ func TestParkedGoroutineKeepsASmallStack(t *testing.T) {
 	ended.Wait()
 }
 
-func TestReceiveAndTryWriteDoNotAllocate(t *testing.T) {
+func TestReceiveAndTryWriteDoNotAllocate(t *testing.T) { // not parallel: it counts the allocations of the process
 	if raceEnabled {
 		t.Skip("pools drop objects at random under the race detector")
 	}
