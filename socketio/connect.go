@@ -1,0 +1,264 @@
+package socketio
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/sockeye-io/sockeye/engineio"
+	"github.com/sockeye-io/sockeye/socketio/siowire"
+)
+
+// Limits of what a connection middleware may leave for after the acceptance.
+const maxHeldBytes = 1 << 20
+
+// What a refused client is told if no middleware said something else.
+const (
+	invalidNamespace  = "Invalid namespace"
+	connectionRefused = "Connection refused"
+)
+
+// stage is what a socket needs while its middleware runs and nobody knows whether
+// it will be accepted.
+type stage struct {
+	mu sync.Mutex // taken before the rooms index and conn.mu
+
+	// guarded by mu
+	over    bool // accepted: the rest is with the index and the session
+	refused bool // by Disconnect
+	rooms   []string
+	held    []*engineio.Prepared // emitted, to follow the CONNECT packet
+	bytes   int                  // in held
+}
+
+// hold keeps an encoded packet back, and reports false if the socket has been
+// accepted meanwhile.
+func (st *stage) hold(e *encoder) (held bool, err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.over {
+		return false, nil
+	}
+	size := e.size()
+	if st.bytes+size > maxHeldBytes {
+		return true, fmt.Errorf("%w: more than %d bytes emitted before it", ErrNotConnected, maxHeldBytes)
+	}
+	st.bytes += size
+	st.held = append(st.held, e.prepare())
+	return true, nil
+}
+
+// join stages rooms, and reports false if the socket has been accepted meanwhile.
+func (st *stage) join(rooms []string) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, r := range rooms {
+		if !st.over && !slices.Contains(st.rooms, r) {
+			st.rooms = append(st.rooms, r)
+		}
+	}
+	return !st.over
+}
+
+// leave undoes join.
+func (st *stage) leave(rooms []string) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.over {
+		st.rooms = slices.DeleteFunc(st.rooms, func(r string) bool { return slices.Contains(rooms, r) })
+	}
+	return !st.over
+}
+
+// list returns a copy of the staged rooms.
+func (st *stage) list() (rooms []string, staged bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return slices.Clone(st.rooms), !st.over
+}
+
+// refuse makes the acceptance fail.
+func (st *stage) refuse() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.refused = st.refused || !st.over
+	return !st.over
+}
+
+// connect handles a CONNECT packet.
+func (c *conn) connect(p *siowire.Packet) error {
+	ns := c.srv.namespace(p.Namespace)
+	if ns == nil {
+		c.sendRefusal(string(p.Namespace), errorBody{Message: invalidNamespace})
+		return nil
+	}
+	s := &Socket{id: engineio.NewID(), ns: ns, conn: c}
+	if p.Args.Len() > 0 {
+		auth := p.Args.Raw(0)
+		s.auth = &auth
+	}
+	use := ns.handlers.load().use
+	if len(use) > 0 {
+		s.stage.Store(new(stage))
+	}
+	c.mu.Lock()
+	if c.closing {
+		c.mu.Unlock()
+		return nil
+	}
+	if c.findLocked(p.Namespace) != nil {
+		c.mu.Unlock()
+		return errSecondConnect
+	}
+	delete(c.left, ns)
+	s.next, c.sockets = c.sockets, s
+	c.mu.Unlock()
+	if len(use) == 0 {
+		s.accept()
+		return nil
+	}
+	c.srv.engine.Go(func() { s.admit(use) })
+	return nil
+}
+
+// admit runs the connection middleware, in order, and then accepts or refuses. It
+// runs on a goroutine of its own.
+func (s *Socket) admit(use []*entry[Middleware]) {
+	err := s.middleware(use)
+	if err == nil {
+		s.accept()
+		s.conn.run(nil)
+		return
+	}
+	if !isPublic(err) {
+		s.report(s.Context(), "connect", err)
+	}
+	s.refuse(publicError(err))
+}
+
+// middleware runs the connection middleware until one refuses or the connection
+// has gone.
+func (s *Socket) middleware(use []*entry[Middleware]) error {
+	r := new(runner) // so that a Shutdown in there is known to be inside a handler
+	s.conn.mu.Lock()
+	s.enterLocked(r)
+	s.conn.mu.Unlock()
+	defer func() {
+		s.conn.mu.Lock()
+		s.exitLocked(r)
+		s.conn.mu.Unlock()
+	}()
+	for _, m := range use {
+		if end := s.ended.Load(); end != nil {
+			return end
+		}
+		if err := s.callSocket(m.fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accept makes the socket a member of its namespace: in one step, as others see
+// it, it is in its rooms and its client is sent CONNECT and what was held back.
+// Whoever calls it has the connection's runnable sockets run.
+func (s *Socket) accept() {
+	e := s.conn.srv.encoder()
+	defer e.release()
+	h := siowire.Header{Type: siowire.Connect, Namespace: s.ns.name}
+	if err := e.encodeValue(h, connectReply{SID: s.id}); err != nil {
+		s.report(s.Context(), "connect", err)
+		s.refuse(errorBody{Message: internalError})
+		return
+	}
+	st := s.stage.Load()
+	var rooms []string
+	if st != nil {
+		st.mu.Lock()
+		if st.refused {
+			st.mu.Unlock()
+			s.refuse(errorBody{Message: connectionRefused})
+			return
+		}
+		rooms = st.rooms
+	}
+	accepted := false
+	s.ns.index.Add(s.id, s, rooms, func() {
+		if accepted = s.open(); accepted {
+			s.greet(e, st)
+		}
+	})
+	if st != nil {
+		st.over, st.rooms, st.held = true, nil, nil
+		st.mu.Unlock()
+		s.stage.Store(nil)
+	}
+	if !accepted {
+		s.ns.index.Remove(s.id)
+		return
+	}
+	c := s.conn
+	c.mu.Lock()
+	s.exclusive = false
+	s.doConnect = len(s.ns.handlers.load().connect) > 0
+	c.joinedLocked()
+	c.listLocked(s)
+	c.mu.Unlock()
+}
+
+// open moves the socket to stateConnected, unless its connection has gone. Events
+// queue up from now on; nothing runs until accept is through.
+func (s *Socket) open() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if s.state != stateConnecting {
+		return false
+	}
+	s.state = stateConnected
+	s.exclusive = true
+	return true
+}
+
+// connectReply is the payload of the server's CONNECT packet.
+type connectReply struct {
+	SID string `json:"sid"`
+}
+
+// greet queues CONNECT, which is in e, and what was held back. A session that does
+// not take them has ended or is about to, and the socket with it.
+func (s *Socket) greet(e *encoder, st *stage) {
+	_ = e.write(s.conn.sess, engineio.WriteOptions{})
+	if st != nil {
+		for _, p := range st.held {
+			_ = s.conn.sess.WritePrepared(p, engineio.WriteOptions{})
+		}
+	}
+}
+
+// refuse ends a socket that was not accepted.
+func (s *Socket) refuse(why errorBody) {
+	c := s.conn
+	if st := s.stage.Load(); st != nil {
+		st.refuse()
+	}
+	gone := s.ended.Load() != nil
+	s.end(ReasonServerDisconnect, nil)
+	if !gone {
+		c.sendRefusal(s.ns.name, why)
+	}
+}
+
+// sendRefusal sends a CONNECT_ERROR.
+func (c *conn) sendRefusal(namespace string, why errorBody) {
+	e := c.srv.encoder()
+	defer e.release()
+	h := siowire.Header{Type: siowire.ConnectError, Namespace: namespace}
+	if err := e.encodeValue(h, why); err != nil {
+		// What the middleware wants to tell cannot be written.
+		c.srv.opts.Logger.Error("socketio: refusal not encoded", "namespace", namespace, "error", err)
+		if e.encodeValue(h, errorBody{Message: why.Message}) != nil {
+			return
+		}
+	}
+	_ = e.write(c.sess, engineio.WriteOptions{}) // a session that has ended needs none
+}

@@ -1,0 +1,99 @@
+package socketio
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/sockeye-io/sockeye/engineio"
+	"github.com/sockeye-io/sockeye/socketio/siowire"
+)
+
+// keepEncoder is the largest buffer that an encoder takes back to its pool.
+const keepEncoder = 64 << 10
+
+// encoder holds one encoded packet: borrowed from the server, given back with
+// release.
+type encoder struct {
+	srv         *Server
+	head        []byte
+	attachments [][]byte
+}
+
+// encoder borrows an encoder.
+func (srv *Server) encoder() *encoder {
+	if e, ok := srv.encoders.Get().(*encoder); ok {
+		return e
+	}
+	return &encoder{srv: srv}
+}
+
+// release gives the encoder back.
+func (e *encoder) release() {
+	e.attachments = nil
+	if cap(e.head) <= keepEncoder {
+		e.head = e.head[:0]
+		e.srv.encoders.Put(e)
+	}
+}
+
+// encode encodes an event or an acknowledgement.
+func (e *encoder) encode(h siowire.Header, event string, args []any) (err error) {
+	if h.Type == siowire.Event && siowire.Reserved(event) {
+		return &EncodeError{Arg: -1, Err: fmt.Errorf("%w: %s", siowire.ErrReserved, event)}
+	}
+	e.head, e.attachments, err = e.srv.opts.Parser.AppendArgs(e.head[:0], h, event, args)
+	return err
+}
+
+// encodeValue encodes a packet of another type.
+func (e *encoder) encodeValue(h siowire.Header, v any) (err error) {
+	e.attachments = nil
+	e.head, err = e.srv.opts.Parser.AppendValue(e.head[:0], h, v)
+	return err
+}
+
+// messages returns the packet as the session wants it: a text message, nil if the
+// parser writes none, and binary ones.
+func (e *encoder) messages() (text []byte, binary [][]byte) {
+	if e.srv.opts.Parser.Binary() {
+		return nil, slices.Insert(e.attachments, 0, e.head)
+	}
+	return e.head, e.attachments
+}
+
+// size returns how many bytes the packet has.
+func (e *encoder) size() int {
+	n := len(e.head)
+	for _, a := range e.attachments {
+		n += len(a)
+	}
+	return n
+}
+
+// write queues the packet for a session.
+func (e *encoder) write(sess *engineio.Session, o engineio.WriteOptions) error {
+	text, binary := e.messages()
+	return sess.Write(text, binary, o)
+}
+
+// prepare returns the packet for any number of sessions.
+func (e *encoder) prepare() *engineio.Prepared { return engineio.Prepare(e.messages()) }
+
+// packet returns the packet as its receiver would see it, for handlers that watch
+// what is sent.
+func (e *encoder) packet(s *Socket) (*Packet, error) {
+	d := e.srv.opts.Parser.NewDecoder(siowire.Limits{Attachments: len(e.attachments) + 1, Depth: math.MaxInt32})
+	w, ok, err := d.Add(bytes.Clone(e.head), e.srv.opts.Parser.Binary())
+	for _, a := range e.attachments {
+		if ok || err != nil {
+			break
+		}
+		w, ok, err = d.Add(a, true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Packet{socket: s, event: string(w.Name), args: w.Args}, nil
+}
