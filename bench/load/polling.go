@@ -149,7 +149,8 @@ func (p *poller) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	// Say goodbye: nothing else tells the server that a polling client has gone.
+	return p.post([]byte("1"))
 }
 
 // join performs the Engine.IO handshake and the Socket.IO CONNECT.
