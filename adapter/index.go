@@ -101,8 +101,8 @@ func (x *Index[M]) remove(id string) ([]string, bool) {
 		return nil, false
 	}
 	rooms := e.names()
-	for i := len(e.places) - 1; i >= 0; i-- {
-		s.leaveLocked(e, i, x.hooks)
+	for n := len(e.places); n > 0; n-- {
+		s.leaveLocked(e, n-1, x.hooks)
 	}
 	s.removeLocked(e)
 	return rooms, true

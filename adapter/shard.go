@@ -1,6 +1,9 @@
 package adapter
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // shard holds the members whose ids hash to it, and the part of every room that
 // they are.
@@ -199,8 +202,6 @@ func (t *table[V]) remove(key string) {
 		return
 	}
 	smaller := make(map[string]*V, 2*len(t.m))
-	for k, v := range t.m {
-		smaller[k] = v
-	}
+	maps.Copy(smaller, t.m)
 	t.m, t.peak = smaller, len(smaller)
 }

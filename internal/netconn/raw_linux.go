@@ -172,7 +172,7 @@ func writable(fd uintptr) bool {
 		ask := pollFD{fd: int32(fd), events: pollOut}
 		var now syscall.Timespec
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_PPOLL,
-			uintptr(unsafe.Pointer(&ask)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0) //nolint:gosec // package syscall has no other way to poll
+			uintptr(unsafe.Pointer(&ask)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
 		if errno == syscall.EINTR {
 			continue
 		}
