@@ -284,6 +284,32 @@ func TestBothDirectionsAtOnceUnderBackPressure(t *testing.T) {
 	})
 }
 
+// The system reports that the window has opened once. Whoever waits afterwards
+// must not wait for another report.
+func TestWindowThatOpenedBeforeTheWait(t *testing.T) {
+	each(t, nil, func(t *testing.T, c netconn.Conn, peer net.Conn) {
+		chunk, sent := make([]byte, 64<<10), int64(0)
+		for {
+			n, err := c.TryWrite(chunk)
+			sent += int64(n)
+			if errors.Is(err, netconn.ErrAgain) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := io.CopyN(io.Discard, peer, sent); err != nil {
+			t.Fatal(err)
+		}
+		stuck := time.AfterFunc(5*time.Second, func() { _ = c.Close() })
+		defer stuck.Stop()
+		if err := c.WaitWrite(); err != nil {
+			t.Errorf("WaitWrite = %v", err)
+		}
+	})
+}
+
 func TestCloseEndsWaits(t *testing.T) {
 	each(t, nil, func(t *testing.T, c netconn.Conn, _ net.Conn) {
 		ended := make(chan error, 2)
