@@ -53,9 +53,11 @@ func (s spread) String() string {
 	return fmt.Sprintf("%s (%s..%s)", short(s.median), short(s.min), short(s.max))
 }
 
-// short prints three digits or so.
+// short prints three digits or so, and a dash for what was not measured.
 func short(v float64) string {
 	switch {
+	case v == 0:
+		return "-"
 	case v < 10:
 		return fmt.Sprintf("%.2f", v)
 	case v < 100:
@@ -174,7 +176,8 @@ func (r *report) markdown(w io.Writer) error {
 	fmt.Fprintf(&b, "# Measured\n\nThe server on one core, the load generator on another, loopback, 128-byte payloads, %d interleaved rounds,\n", r.Rounds)
 	b.WriteString("a fresh server process for every figure. Cost is the server process's own user and system time divided by the\n" +
 		"units of work, for idle connections the growth of its resident memory as found 4 s after the last connect.\n" +
-		"Figures are medians with the extremes in parentheses; a ratio compares the two servers of one round.\n\n")
+		"Figures are medians with the extremes in parentheses; a ratio compares the two servers of one round. The pace\n" +
+		"of idle connections is how fast they were made.\n\n")
 	for _, line := range r.Machine {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}

@@ -134,17 +134,18 @@ func upgradeRequest(addr, path string, browser bool) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "GET %s?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\n", path, addr)
 	if browser {
-		b.WriteString(browserHeaders)
+		fmt.Fprintf(&b, browserHeaders, addr, strings.Repeat("0123456789abcdef", 32), strings.Repeat("fedcba98", 16))
 	}
 	fmt.Fprintf(&b, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n", nonce)
 	return []byte(b.String())
 }
 
-// browserHeaders is what a browser with a session and an analytics cookie adds.
-var browserHeaders = "Pragma: no-cache\r\nCache-Control: no-cache\r\n" +
+// browserHeaders is what a browser adds for a page of the server's own: its
+// address, a session cookie and one for statistics are to be filled in.
+const browserHeaders = "Pragma: no-cache\r\nCache-Control: no-cache\r\n" +
 	"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n" +
-	"Origin: http://localhost\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9,de;q=0.8\r\n" +
-	"Cookie: session=" + strings.Repeat("0123456789abcdef", 32) + "; visitor=" + strings.Repeat("fedcba98", 16) + "\r\n"
+	"Origin: http://%s\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9,de;q=0.8\r\n" +
+	"Cookie: session=%s; visitor=%s\r\n"
 
 // checkUpgrade judges the server's answer to the handshake, which ends with an empty line.
 func checkUpgrade(head []byte) error {

@@ -24,7 +24,7 @@ func TestServerKeepsTheContract(t *testing.T) {
 		{Mode: load.Broadcast, InFlight: 16},
 		{Mode: load.Connect},
 		{Mode: load.Polling},
-		{Mode: load.Idle, Settle: 50 * time.Millisecond},
+		{Mode: load.Idle, Browser: true, Settle: 50 * time.Millisecond},
 	} {
 		t.Run(string(c.Mode), func(t *testing.T) {
 			t.Parallel()
