@@ -107,6 +107,9 @@ func (w *call) register() error {
 	case stateEnded:
 		return s.ended.Load()
 	}
+	if w.inside == nil && c.hardFullLocked() {
+		return ErrInboundFull // see stuckLocked
+	}
 	if s.calls == nil {
 		s.calls = make(map[uint64]*call)
 	}

@@ -90,6 +90,7 @@ func TestAckIDsStartAtZeroAndStayUnique(t *testing.T) {
 	bubble(t, socketio.Options{}, func(t *testing.T, r *rig) {
 		c, s := r.socket()
 		c.send("30[]") // nobody has asked
+		c.nothing()
 		for i := range 3 {
 			go func() {
 				c.expect(fmt.Sprintf(`2%d["q"]`, i))

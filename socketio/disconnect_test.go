@@ -33,7 +33,8 @@ func TestDisconnectReasons(t *testing.T) {
 	}{
 		{"the client leaves the namespace", func(_ *rig, c *client, _ *socketio.Socket) { c.send("1") }, "client namespace disconnect", "", true},
 		{"the client closes the connection", func(_ *rig, c *client, _ *socketio.Socket) { c.leave() }, "transport close", "", false},
-		{"the connection is reset", func(_ *rig, c *client, _ *socketio.Socket) { c.nc.Cut() }, "transport error", "", false},
+		{"the connection is reset", func(_ *rig, c *client, _ *socketio.Socket) { c.nc.Cut() }, "transport close", "", false},
+		{"a frame is not masked", func(_ *rig, c *client, _ *socketio.Socket) { c.raw([]byte{0x81, 1, '2'}) }, "transport error", "", false},
 		{"Disconnect", func(_ *rig, _ *client, s *socketio.Socket) { s.Disconnect() }, "server namespace disconnect", "1", true},
 		{"Close", func(_ *rig, _ *client, s *socketio.Socket) { s.Close() }, "server namespace disconnect", "1", false},
 		{"the session is closed", func(r *rig, _ *client, _ *socketio.Socket) {

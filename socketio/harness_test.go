@@ -50,17 +50,19 @@ func bubble(t *testing.T, o socketio.Options, fn func(t *testing.T, r *rig)) {
 			defer close(served)
 			_ = hs.Serve(r.listener)
 		}()
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := srv.Shutdown(ctx); err != nil {
+				t.Errorf("Shutdown: %v", err)
+			}
+			transport.CloseIdleConnections()
+			_ = hs.Close()
+			<-served
+			equal(t, "sessions after Shutdown", srv.Engine().Len(), 0)
+			equal(t, "sockets after Shutdown", srv.Len(), 0)
+		})
 		fn(t, r)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := srv.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-		transport.CloseIdleConnections()
-		_ = hs.Close()
-		<-served
-		equal(t, "sessions after Shutdown", srv.Engine().Len(), 0)
-		equal(t, "sockets after Shutdown", srv.Len(), 0)
 	})
 }
 
@@ -76,7 +78,8 @@ type client struct {
 	t    *testing.T
 	nc   *memnet.Conn
 	in   chan message
-	mute atomic.Bool // pings are not answered
+	out  chan struct{} // holds one token while a write is under way
+	mute atomic.Bool   // pings are not answered
 }
 
 // dial opens a WebSocket session and reads its OPEN packet.
@@ -100,7 +103,7 @@ func (r *rig) dial(header ...string) *client {
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		r.t.Fatalf("handshake answered with %s", resp.Status)
 	}
-	c := &client{t: r.t, nc: nc, in: make(chan message, 100_000)}
+	c := &client{t: r.t, nc: nc, in: make(chan message, 100_000), out: make(chan struct{}, 1)}
 	go c.read(in)
 	body, ok := strings.CutPrefix(c.next(), "engine:0")
 	var open struct {
@@ -129,7 +132,7 @@ func (c *client) read(in *bufio.Reader) {
 			c.in <- message{text: text, binary: true}
 		case text == "2":
 			if !c.mute.Load() {
-				_, _ = c.nc.Write(frame(ws.OpText, "3"))
+				_ = c.write(frame(ws.OpText, "3"))
 			}
 		case strings.HasPrefix(text, "4"):
 			c.in <- message{text: text[1:]}
@@ -202,9 +205,18 @@ func (c *client) sendBinary(b string) {
 
 func (c *client) raw(b []byte) {
 	c.t.Helper()
-	if _, err := c.nc.Write(b); err != nil {
+	if err := c.write(b); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// write writes whole frames: memnet would let another write cut in where this one
+// waits for room.
+func (c *client) write(b []byte) error {
+	c.out <- struct{}{}
+	defer func() { <-c.out }()
+	_, err := c.nc.Write(b)
+	return err
 }
 
 // receive returns the next message.
