@@ -18,9 +18,19 @@ const (
 // An Env is what a case runs against.
 type Env struct {
 	*raw.Peer
-	Reference bool // the server is the official Node one
 
+	reference   bool        // the server is the official Node one
+	differs     *difference // nil: both servers must do the same
 	attachments [][]byte
+}
+
+// Reference reports whether the server is the official Node one. Only a case that declares a difference may ask.
+func (e *Env) Reference(t raw.T) bool {
+	t.Helper()
+	if e.differs == nil {
+		t.Fatalf("the case asks who answers but declares no difference")
+	}
+	return e.reference
 }
 
 // attach sends the binary messages that follow the case's packets.
@@ -38,7 +48,8 @@ type node struct {
 
 	run      func(t raw.T, e *Env)
 	profile  string
-	oursOnly string   // why the reference does not run it
+	differs  *difference
+	oursOnly bool     // the reference fails it, as differs says
 	killedBy []string // mutations that the case must fail under
 
 	attachments [][]byte // binary messages that follow the case's packets
@@ -54,8 +65,23 @@ func it(title string, run func(t raw.T, e *Env), killedBy ...string) node {
 // on chooses another profile for a case.
 func (n node) on(profile string) node { n.profile = profile; return n }
 
+// A difference is where our server is meant to answer otherwise than the reference. All of them stand in
+// DIFFERENCES.md, which a test compares with the cases.
+type difference struct {
+	reference, ours, why string
+}
+
+// but declares that our server is meant to differ.
+func (n node) but(reference, ours, why string) node {
+	n.differs = &difference{reference, ours, why}
+	return n
+}
+
 // ours keeps a case from the reference, which is known to fail it.
-func (n node) ours(why string) node { n.oursOnly = why; return n }
+func (n node) ours(reference, ours, why string) node {
+	n.oursOnly = true
+	return n.but(reference, ours, why)
+}
 
 // A suite is a tree of cases and the endpoint that they talk to.
 type suite struct {
@@ -104,7 +130,8 @@ const patience = 15 * time.Second
 func (l leaf) env(t raw.T, urls map[string]string, reference bool, patience time.Duration) *Env {
 	return &Env{
 		Peer:        raw.NewPeer(t, urls[l.profile]+l.suite.endpoint, patience),
-		Reference:   reference,
+		reference:   reference,
+		differs:     l.differs,
 		attachments: l.attachments,
 	}
 }
@@ -127,8 +154,8 @@ func runNodes(t *testing.T, s suite, nodes []node, urls map[string]string, refer
 				runNodes(t, s, n.children, urls, reference)
 				return
 			}
-			if reference && n.oursOnly != "" {
-				t.Skipf("the reference fails this: %s", n.oursOnly)
+			if reference && n.oursOnly {
+				t.Skipf("the reference fails this: %s", n.differs.reference)
 			}
 			n.run(t, leaf{node: n, suite: s}.env(t, urls, reference, patience))
 		})

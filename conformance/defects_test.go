@@ -26,7 +26,7 @@ func defectRows() suite {
 		it("6: a silent upgrade does not withhold data", silentUpgrade, "uppercase"),
 		it("7: a client cannot reach the connect and disconnect handlers", reservedHandlers, "stay-open"),
 		it("8: a failing connect handler is told to the client", failingMiddleware, "connect-error").
-			ours("an exception in a middleware ends its process"),
+			ours("an exception in a middleware ends the process", "CONNECT_ERROR with the message internal error", "one handler's fault is one client's trouble"),
 		it("9: no upgrade is offered without WebSocket", noUpgradeOffered, "handshake-upgrades").on(profilePolling),
 		it("10: a broadcast does not reach a client before it is accepted", gatedBroadcast, "connect-error"),
 		it("13: an ack with id zero leaves later acks alone", strayAckZero, "event-name"),

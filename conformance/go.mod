@@ -2,6 +2,15 @@ module github.com/sockeye-io/sockeye/conformance
 
 go 1.26
 
-require github.com/sockeye-io/sockeye v0.0.0
+require (
+	github.com/google/go-cmp v0.7.0
+	github.com/sockeye-io/sockeye v0.0.0-00010101000000-000000000000
+)
+
+require (
+	github.com/go-json-experiment/json v1.27.2 // indirect
+	github.com/gobwas/httphead v0.1.0 // indirect
+	github.com/gobwas/ws v1.5.0 // indirect
+)
 
 replace github.com/sockeye-io/sockeye => ..

@@ -4,13 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"log/slog"
+	"net/http/httptest"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/sockeye-io/sockeye/conformance/internal/peer"
+	"github.com/sockeye-io/sockeye/conformance/internal/sut"
 )
+
+// shutdownTimeout bounds the end of a server under test.
+const shutdownTimeout = 20 * time.Second
 
 // oracle is the one reference server of the test binary. It starts when the first test asks for it.
 var oracle struct {
@@ -26,6 +32,65 @@ func TestMain(m *testing.M) {
 		oracle.process.Stop()
 	}
 	os.Exit(code)
+}
+
+// sockeye starts our server in this process, one for each profile, and returns their base URLs.
+func sockeye(t *testing.T) map[string]string {
+	t.Helper()
+	urls := make(map[string]string)
+	var ends []func()
+	t.Cleanup(func() {
+		var wg sync.WaitGroup
+		for _, end := range ends {
+			wg.Go(end)
+		}
+		wg.Wait()
+	})
+	for name, o := range profiles(t) {
+		s, err := sut.New(o)
+		if err != nil {
+			t.Fatalf("server %s: %v", name, err)
+		}
+		web := httptest.NewServer(s)
+		urls[name] = web.URL
+		ends = append(ends, func() {
+			ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+			defer cancel()
+			if err := s.Shutdown(ctx); err != nil {
+				t.Errorf("Shutdown of %s: %v", name, err)
+			}
+			web.Close()
+		})
+	}
+	return urls
+}
+
+// profiles reads how the servers are configured. The reference reads the same file.
+func profiles(t *testing.T) map[string]sut.Options {
+	t.Helper()
+	data, err := os.ReadFile("js/profiles.json")
+	if err != nil {
+		t.Fatalf("profiles: %v", err)
+	}
+	var file map[string]struct {
+		PingInterval, PingTimeout, ConnectTimeout, UpgradeTimeout int
+		Transports                                                []string
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatalf("profiles: %v", err)
+	}
+	options := make(map[string]sut.Options)
+	for name, p := range file {
+		options[name] = sut.Options{
+			PingInterval:   time.Duration(p.PingInterval) * time.Millisecond,
+			PingTimeout:    time.Duration(p.PingTimeout) * time.Millisecond,
+			ConnectTimeout: time.Duration(p.ConnectTimeout) * time.Millisecond,
+			UpgradeTimeout: time.Duration(p.UpgradeTimeout) * time.Millisecond,
+			Transports:     p.Transports,
+			Logger:         slog.New(slog.DiscardHandler),
+		}
+	}
+	return options
 }
 
 // reference returns the base URLs of the official Node server, one for each profile.

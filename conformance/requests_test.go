@@ -24,7 +24,8 @@ func requestRows() suite {
 			it("a known session on another transport without an upgrade is code 3", mismatch, "status", "error-body"),
 			it("a known session with another protocol version is code 3", otherProtocol, "status", "error-body"),
 			it("a handshake that the application refuses is 403 with code 4", refused("GET", "EIO=4&transport=polling&refuse=1", 403, errForbidden), "status", "error-body"),
-			it("the application is asked before the protocol version is looked at", refused("GET", "EIO=3&transport=polling&refuse=1", 403, errForbidden), "error-body"),
+			it("both the application and the protocol version refuse", refusedOrder, "error-body").
+				but("403 with code 4", "400 with code 5", "the hook is asked only about handshakes that could succeed"),
 			it("a missing protocol version is code 5", refused("GET", "transport=polling", 400, errProtocol), "status", "error-body"),
 			it("protocol version 3 is code 5", refused("GET", "EIO=3&transport=polling", 400, errProtocol), "status", "error-body"),
 		),
@@ -33,13 +34,16 @@ func requestRows() suite {
 			it("an allowed origin is named on answers and on errors", corsHeaders, "no-cors"),
 		),
 		describe("WebSocket",
-			it("an unknown session is refused before the upgrade", refusedUpgrade("EIO=4&transport=websocket&sid=nobody", 400, "Session ID unknown", errSession), "accept-all", "error-body"),
-			it("an unknown transport is refused before the upgrade", refusedUpgrade("EIO=4&transport=pigeon", 400, "Transport unknown", errTransport), "accept-all", "error-body"),
-			it("a handshake that the application refuses is refused before the upgrade", refusedByApplication, "accept-all"),
-			it("an upgrade request for polling gets no session", upgradeForPolling, "accept-all"),
+			it("an unknown session is refused before the upgrade", refusedUpgrade("EIO=4&transport=websocket&sid=nobody", "Session ID unknown"), "accept-all", "status"),
+			it("an unknown transport is refused before the upgrade", refusedUpgrade("EIO=4&transport=pigeon", "Transport unknown"), "accept-all", "error-type"),
+			it("a handshake that the application refuses is refused before the upgrade", refusedByApplication, "accept-all", "status").
+				but("400", "403", "the same refusal has the same status on every transport"),
+			it("an upgrade request for polling gets no session", upgradeForPolling, "accept-all").
+				but("101, then an empty close frame", "400", "what is refused is not upgraded first"),
 		),
 		describe("polling alone",
-			it("WebSocket is an unknown transport", refusedUpgrade("EIO=4&transport=websocket", 400, errTransport, errTransport), "accept-all").on(profilePolling),
+			it("WebSocket is an unknown transport", websocketOff, "accept-all").on(profilePolling).
+				but("400 with JSON, as if it were no upgrade", "400 with the message alone", "every refused upgrade is answered in one form"),
 			it("no upgrade is offered", noUpgradeOffered, "handshake-upgrades").on(profilePolling),
 		),
 	}}
@@ -69,25 +73,41 @@ func otherProtocol(t raw.T, e *Env) {
 	s.PostOK(t, "4the session is untouched")
 }
 
-// refusedUpgrade requires an answer that is no upgrade. The reference writes the message alone; ours is the
-// same JSON as over HTTP.
-func refusedUpgrade(query string, status int, reference, ours string) func(raw.T, *Env) {
+// refusedUpgrade requires an answer that is no upgrade: the message alone, not JSON.
+func refusedUpgrade(query, message string) func(raw.T, *Env) {
 	return func(t raw.T, e *Env) {
 		ws, resp := e.Upgrade(t, query, nil)
-		want := ours
-		if e.Reference {
-			want = reference
+		if ws != nil || resp.Status != http.StatusBadRequest || resp.Body != message {
+			t.Fatalf("answer = %d %q, want 400 %q", resp.Status, resp.Body, message)
 		}
-		if ws != nil || resp.Status != status || resp.Body != want {
-			t.Fatalf("answer = %d %q, want %d %q", resp.Status, resp.Body, status, want)
-		}
+		wantHeaders(t, resp, "Content-Type", "text/html", "Connection", "close")
+	}
+}
+
+func websocketOff(t raw.T, e *Env) {
+	ws, resp := e.Upgrade(t, "EIO=4&transport=websocket", nil)
+	want := "Transport unknown"
+	if e.Reference(t) {
+		want = errTransport
+	}
+	if ws != nil || resp.Status != http.StatusBadRequest || resp.Body != want {
+		t.Fatalf("answer = %d %q, want 400 %q", resp.Status, resp.Body, want)
+	}
+}
+
+func refusedOrder(t raw.T, e *Env) {
+	resp := e.Do(t, raw.Request{Method: "GET", Query: "EIO=3&transport=polling&refuse=1"})
+	if e.Reference(t) {
+		wantError(t, resp, 403, errForbidden)
+	} else {
+		wantError(t, resp, 400, errProtocol)
 	}
 }
 
 func refusedByApplication(t raw.T, e *Env) {
 	ws, resp := e.Upgrade(t, "EIO=4&transport=websocket&refuse=1", nil)
 	want := http.StatusForbidden
-	if e.Reference {
+	if e.Reference(t) {
 		want = http.StatusBadRequest
 	}
 	if ws != nil || resp.Status != want {
@@ -97,7 +117,7 @@ func refusedByApplication(t raw.T, e *Env) {
 
 func upgradeForPolling(t raw.T, e *Env) {
 	ws, resp := e.Upgrade(t, "EIO=4&transport=polling", nil)
-	if e.Reference {
+	if e.Reference(t) {
 		if ws == nil {
 			t.Fatalf("answer = %d, want the reference's 101", resp.Status)
 		}

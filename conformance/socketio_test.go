@@ -21,7 +21,8 @@ func socketSuite() suite {
 				),
 				describe("WebSocket",
 					it("should successfully open a session", websocketOpens, "handshake-key", "handshake-upgrades", "handshake-interval").on(profileSuite),
-					it("should fail with an invalid 'EIO' query parameter", websocketBadEIO, "accept-all"),
+					it("should fail with an invalid 'EIO' query parameter", websocketBadEIO, "accept-all").
+						but(lateRefusal, "400 before the upgrade", "a client must not take an error for a connection"),
 					it("should fail with an invalid 'transport' query parameter", websocketBadTransport, "accept-all"),
 				),
 			),

@@ -99,12 +99,13 @@ func upgradeRows() suite {
 		it("a silent WebSocket is closed after the upgrade timeout and the session stays on polling", upgradeSilent, "stay-open"),
 		it("a WebSocket that stops after the probe is closed after the upgrade timeout", upgradeHalf, "stay-open"),
 		it("anything but a probe closes the WebSocket and the session stays on polling", upgradeAborted("4hello"), "stay-open", "uppercase"),
-		it("an upgrade packet without a probe", upgradeUnprobed, "uppercase", "stay-open"),
+		it("an upgrade packet without a probe", upgradeUnprobed, "stay-open").
+			but("the upgrade is taken for complete", "the WebSocket is closed and the session stays on polling", "the path must have carried a packet both ways before it is trusted"),
 		it("a message between probe and upgrade closes the WebSocket", upgradeAborted("2probe", "4hello"), "stay-open"),
 		it("a WebSocket that ends before the upgrade leaves the session on polling", upgradeCut, "uppercase"),
 		it("a second WebSocket during the upgrade is closed and the first completes", upgradeTwice, "stay-open"),
 		it("the heartbeat goes on after an upgrade between ping and pong", upgradeHeartbeat, "stay-open").on(profileSuite).
-			ours("its timer is lost in the upgrade: a session whose pong is due then never times out"),
+			ours("the timer is lost in the upgrade: the session never times out", "it times out", "a dead client must be noticed on any transport"),
 	}}
 }
 
@@ -181,9 +182,8 @@ func upgradeAborted(packets ...string) func(raw.T, *Env) {
 	}
 }
 
-// The reference takes it for the end of the upgrade.
 func upgradeUnprobed(t raw.T, e *Env) {
-	if !e.Reference {
+	if !e.Reference(t) {
 		upgradeAborted("5")(t, e)
 		return
 	}

@@ -92,6 +92,9 @@ func (p *Peer) Upgrade(t T, query string, header map[string]string) (ws *WS, res
 		t.Fatalf("upgrade ?%s: no answer: %v", query, err)
 	}
 	resp = Response{Status: head.StatusCode, Header: head.Header, Length: head.ContentLength}
+	if head.Close {
+		head.Header.Set("Connection", "close") // net/http has taken it out
+	}
 	if head.StatusCode != http.StatusSwitchingProtocols {
 		body, err := io.ReadAll(head.Body)
 		if err != nil {
@@ -279,6 +282,17 @@ func (w *WS) Next(t T) Message {
 		}
 		w.Text(t, "3")
 	}
+}
+
+// TryNext returns the next message as it comes, or false when the server ends the connection instead.
+func (w *WS) TryNext(t T) (Message, bool) {
+	t.Helper()
+	m, err := w.read(w.peer.Patience)
+	var c closed
+	if err != nil && !errors.As(err, &c) {
+		t.Fatalf("want a message: %v", err)
+	}
+	return m, err == nil
 }
 
 // Expect requires these messages, in this order, next.
