@@ -20,6 +20,9 @@ const (
 	exitSignal = 128 // plus the number of the second signal
 )
 
+// serveName is how the command line calls serveCommand.
+const serveName = "serve"
+
 // commands is what the program understands.
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Start a server, by default with a chat to try it."`
@@ -29,6 +32,22 @@ type commands struct {
 const description = `Sockeye is a realtime server for Socket.IO clients.
 
 Try it: run "sockeye serve" and open the page that it names.`
+
+// describe adds to the help of a flag what it is without being given, and the
+// variable that stands for it.
+func describe(v *kong.Value) string {
+	var notes []string
+	if v.HasDefault && !v.IsBool() {
+		notes = append(notes, "default "+v.Default)
+	}
+	for _, name := range v.Tag.Envs {
+		notes = append(notes, "$"+name)
+	}
+	if len(notes) == 0 {
+		return v.Help
+	}
+	return v.Help + " (" + strings.Join(notes, ", ") + ")"
+}
 
 // run does what args say and returns the exit code. Signals end a server.
 func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int {
@@ -40,6 +59,7 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 		kong.Exit(func(code int) { exit = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups(groups()),
+		kong.ValueFormatter(describe),
 		kong.Bind(&environment{stdout: stdout, stderr: stderr, signals: signals}),
 	)
 	if err != nil {
@@ -71,14 +91,14 @@ func parse(app *kong.Kong, args []string) (*kong.Context, error) {
 				return command, nil
 			}
 			err = validate(command)
-			return nil, &usageError{err: errors.Join(append(faults, err)...)}
+			return nil, badUsage(args, append(faults, err)...)
 		}
 		rest, unknown := withoutUnknown(args, err)
 		if unknown || len(faults) == 0 {
 			faults = append(faults, err)
 		}
 		if !unknown {
-			return nil, &usageError{err: errors.Join(faults...)}
+			return nil, badUsage(args, faults...)
 		}
 		args = rest
 	}
@@ -101,7 +121,7 @@ func withoutUnknown(args []string, err error) (rest []string, unknown bool) {
 
 // validate returns what is wrong with the values of a command that is not run.
 func validate(command *kong.Context) error {
-	if command.Command() != "serve" {
+	if command.Command() != serveName {
 		return nil
 	}
 	serve, ok := command.Selected().Target.Addr().Interface().(*serveCommand)
@@ -109,15 +129,24 @@ func validate(command *kong.Context) error {
 		return nil
 	}
 	_, err := serve.settings()
-	var usage *usageError
-	if errors.As(err, &usage) {
-		return usage.err
-	}
 	return err
 }
 
-// usageError is a fault of the command line or of a variable that stands for it.
-type usageError struct{ err error }
+// usageError is one or more faults of the command line, or of variables that stand
+// for a part of it.
+type usageError struct {
+	err     error
+	command string // whose help says more; empty for that of the program
+}
+
+// badUsage makes a usageError of all faults of args.
+func badUsage(args []string, faults ...error) *usageError {
+	e := &usageError{err: errors.Join(faults...)}
+	if len(args) > 0 && args[0] == serveName {
+		e.command = serveName + " "
+	}
+	return e
+}
 
 func (e *usageError) Error() string { return e.err.Error() }
 
@@ -136,7 +165,7 @@ func report(stderr io.Writer, err error) int {
 		for line := range strings.Lines(usage.Error()) {
 			fmt.Fprintln(stderr, "sockeye:", strings.TrimSuffix(line, "\n"))
 		}
-		fmt.Fprintln(stderr, `Run "sockeye serve --help" for all flags.`)
+		fmt.Fprintf(stderr, "Run \"sockeye %s--help\" for what is possible.\n", usage.command)
 		return exitUsage
 	default:
 		fmt.Fprintln(stderr, "sockeye:", err)

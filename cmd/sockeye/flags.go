@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -31,7 +30,7 @@ type serveCommand struct {
 	Transports    []string `group:"sessions" env:"SOCKEYE_TRANSPORTS" default:"polling,websocket" placeholder:"NAME" help:"Transports that clients may use: polling, websocket or both."`
 	CORSOrigin    []string `group:"sessions" name:"cors-origin" env:"SOCKEYE_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origin whose pages may connect, as https://example.org, or * for all. Pages of this server always may. May be repeated."`
 
-	Demo bool `group:"demo" env:"SOCKEYE_DEMO" default:"true" negatable:"" help:"Serve the chat at /. With --no-demo the server has no page and answers no event."`
+	Demo bool `group:"demo" env:"SOCKEYE_DEMO" default:"true" negatable:"" help:"Serve the chat at /, which is the default. With --no-demo the server has no page and answers no event."`
 
 	LogLevel  string `group:"logging" env:"SOCKEYE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogFormat string `group:"logging" env:"SOCKEYE_LOG_FORMAT" default:"text" placeholder:"FORMAT" help:"text or json, written to the standard error output."`
@@ -101,7 +100,7 @@ func (c *serveCommand) settings() (settings, error) {
 		s.engine.TrustedProxies = append(s.engine.TrustedProxies, r.prefix("--trusted-proxy", proxy))
 	}
 	if len(r.faults) > 0 {
-		return settings{}, &usageError{err: errors.Join(r.faults...)}
+		return settings{}, badUsage([]string{serveName}, r.faults...)
 	}
 	return s, nil
 }

@@ -82,7 +82,7 @@ type app struct {
 func newApp(s settings, log *slog.Logger) (*app, error) {
 	sockets, err := socketio.NewServer(socketio.Options{Engine: s.engine, Logger: log})
 	if err != nil {
-		return nil, &usageError{err: err}
+		return nil, badUsage([]string{serveName}, err)
 	}
 	a := &app{settings: s, sockets: sockets, log: log}
 	mux := http.NewServeMux()
