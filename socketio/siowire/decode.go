@@ -2,7 +2,6 @@ package siowire
 
 import (
 	"bytes"
-	"encoding"
 	stdjson "encoding/json"
 	"errors"
 	"reflect"
@@ -21,8 +20,12 @@ func (p *jsonParser) DecodeValue(text []byte, attachments [][]byte, dst any) err
 	if !ok {
 		u = newUnmarshaler()
 	}
+	options := u.known
+	if p.shape(reflect.TypeOf(dst))&(hasNamed|hasMethods) != 0 {
+		options = u.unknown
+	}
 	u.parser, u.attachments = p, attachments
-	err := json.Unmarshal(text, dst, u.options)
+	err := json.Unmarshal(text, dst, options)
 	u.attachments = nil
 	p.unmarshalers.Put(u)
 	return err
@@ -109,43 +112,46 @@ func attachmentOf(text []byte, attachments [][]byte) ([]byte, bool) {
 // unmarshaler reads values by reflection, one at a time. It is pooled as the
 // marshaler is.
 type unmarshaler struct {
-	options     json.Options
+	known       json.Options // for types that name all that hooks are for by its exact type
+	unknown     json.Options // for all others
 	parser      *jsonParser
 	attachments [][]byte // of the value being read
 }
 
 func newUnmarshaler() *unmarshaler {
 	u := new(unmarshaler)
-	u.options = json.JoinOptions(common(), json.WithUnmarshalers(json.UnmarshalFromFunc(u.hook)))
+	known := []*json.Unmarshalers{
+		json.UnmarshalFromFunc(u.readAny),
+		json.UnmarshalFromFunc(u.readRaw),
+		json.UnmarshalFromFunc(u.readBytes),
+	}
+	u.known = json.JoinOptions(common(), json.WithUnmarshalers(json.JoinUnmarshalers(known...)))
+	known = append(known, json.UnmarshalFromFunc(u.hook))
+	u.unknown = json.JoinOptions(common(), json.WithUnmarshalers(json.JoinUnmarshalers(known...)))
 	return u
 }
 
-// hook is the counterpart of marshaler.hook: it reads what JSON has no form for.
-func (u *unmarshaler) hook(in *jsontext.Decoder, v any) error {
-	switch p := v.(type) {
-	case *string, *int, *bool, *float64:
-		return errors.ErrUnsupported
-	case *any:
-		if *p != nil {
-			return errors.ErrUnsupported
-		}
-		text, err := in.ReadValue()
-		if err == nil {
-			*p = decodeAny(text, u.attachments)
-		}
-		return err
-	case *Raw:
-		text, err := in.ReadValue()
-		if err == nil {
-			*p = Raw{codec: u.parser, text: bytes.Clone(text), attachments: u.attachments}
-		}
-		return err
-	}
-	if len(u.attachments) == 0 || in.PeekKind() != '{' || !isBytes(reflect.TypeOf(v).Elem()) {
+func (u *unmarshaler) readAny(in *jsontext.Decoder, p *any) error {
+	if *p != nil {
 		return errors.ErrUnsupported
 	}
-	switch v.(type) {
-	case json.Unmarshaler, json.UnmarshalerFrom, encoding.TextUnmarshaler:
+	text, err := in.ReadValue()
+	if err == nil {
+		*p = decodeAny(text, u.attachments)
+	}
+	return err
+}
+
+func (u *unmarshaler) readRaw(in *jsontext.Decoder, p *Raw) error {
+	text, err := in.ReadValue()
+	if err == nil {
+		*p = Raw{codec: u.parser, text: bytes.Clone(text), attachments: u.attachments}
+	}
+	return err
+}
+
+func (u *unmarshaler) readBytes(in *jsontext.Decoder, p *[]byte) error {
+	if len(u.attachments) == 0 || in.PeekKind() != '{' {
 		return errors.ErrUnsupported
 	}
 	text, err := in.ReadValue()
@@ -156,8 +162,23 @@ func (u *unmarshaler) hook(in *jsontext.Decoder, v any) error {
 	if !ok {
 		return errNotBytes
 	}
-	reflect.ValueOf(v).Elem().SetBytes(b)
+	*p = b
 	return nil
+}
+
+// hook reads bytes of a named type. It is called with a pointer to each value
+// within a value.
+func (u *unmarshaler) hook(in *jsontext.Decoder, v any) error {
+	t := reflect.TypeOf(v).Elem()
+	if len(u.attachments) == 0 || !isBytes(t) || ownText(t) {
+		return errors.ErrUnsupported
+	}
+	var b []byte
+	err := u.readBytes(in, &b)
+	if err == nil {
+		reflect.ValueOf(v).Elem().SetBytes(b)
+	}
+	return err
 }
 
 // errNotBytes is why an object cannot become a []byte.

@@ -2,6 +2,7 @@ package siowire
 
 import (
 	stdjson "encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -13,7 +14,14 @@ import (
 type encoder struct {
 	parser      *jsonParser
 	attachments [][]byte
+	depth       int // of the lists and maps that append is in
 }
+
+// maxDepth is how deeply append follows lists and maps that might contain
+// themselves. Decoders refuse such packets much earlier.
+const maxDepth = 10_000
+
+var errDepth = errors.New("lists and maps are nested too deeply, or contain themselves")
 
 // append appends the JSON text of v to dst. After an error dst holds only part of it.
 func (e *encoder) append(dst []byte, v any) ([]byte, error) {
@@ -48,8 +56,50 @@ func (e *encoder) append(dst []byte, v any) ([]byte, error) {
 		return appendText(dst, v)
 	case jsontext.Value:
 		return appendText(dst, v)
+	case []any:
+		return e.list(dst, v)
+	case map[string]any:
+		return e.object(dst, v)
 	}
 	return e.marshal(dst, v)
+}
+
+func (e *encoder) list(dst []byte, list []any) ([]byte, error) {
+	if e.depth++; e.depth > maxDepth {
+		return dst, errDepth
+	}
+	dst = append(dst, '[')
+	for i, v := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = e.append(dst, v); err != nil {
+			return dst, err
+		}
+	}
+	e.depth--
+	return append(dst, ']'), nil
+}
+
+func (e *encoder) object(dst []byte, m map[string]any) ([]byte, error) {
+	if e.depth++; e.depth > maxDepth {
+		return dst, errDepth
+	}
+	dst = append(dst, '{')
+	first := true
+	for key, v := range m {
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		var err error
+		if dst, err = e.append(append(appendString(dst, key), ':'), v); err != nil {
+			return dst, err
+		}
+	}
+	e.depth--
+	return append(dst, '}'), nil
 }
 
 // attach appends the placeholder of a copy of b.
@@ -132,6 +182,17 @@ func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	plain := 0 // s[plain:i] needs no change
 	for i := 0; i < len(s); {
+		for len(s)-i >= 8 {
+			w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+				uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+			if stops(w)|w&highs != 0 {
+				break
+			}
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
 			i++

@@ -17,6 +17,7 @@ func JSON() Parser { return new(jsonParser) }
 // jsonParser is the Parser and the Codec of JSON text.
 type jsonParser struct {
 	config       atomic.Pointer[decoderConfig] // of the latest decoder
+	shapes       sync.Map                      // of reflect.Type to shape
 	marshalers   sync.Pool                     // of *marshaler
 	unmarshalers sync.Pool                     // of *unmarshaler
 }

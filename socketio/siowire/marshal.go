@@ -1,7 +1,6 @@
 package siowire
 
 import (
-	"encoding"
 	"errors"
 	"math"
 	"reflect"
@@ -30,14 +29,21 @@ func common() json.Options {
 // marshaler writes values by reflection, one at a time. It is pooled because the
 // JSON library learns types per set of options.
 type marshaler struct {
-	options json.Options
-	encoder        // of the packet being written
-	out     []byte // what the packet has so far
+	known   json.Options // for types that hold all that hooks are for by its exact type
+	unknown json.Options // for all others
+	encoder              // of the packet being written
+	out     []byte       // what the packet has so far
 }
 
 func newMarshaler() *marshaler {
 	m := new(marshaler)
-	m.options = json.JoinOptions(common(), json.WithMarshalers(json.MarshalToFunc(m.hook)))
+	m.known = json.JoinOptions(common(), json.WithMarshalers(json.JoinMarshalers(
+		json.MarshalToFunc(m.writeBytes),
+		json.MarshalToFunc(m.writeRaw),
+		json.MarshalToFunc(writeNonFinite[float64]),
+		json.MarshalToFunc(writeNonFinite[float32]),
+	)))
+	m.unknown = json.JoinOptions(common(), json.WithMarshalers(json.MarshalToFunc(m.hook)))
 	return m
 }
 
@@ -47,8 +53,12 @@ func (e *encoder) marshal(dst []byte, v any) ([]byte, error) {
 	if !ok {
 		m = newMarshaler()
 	}
+	options := m.unknown
+	if e.parser.shape(reflect.TypeOf(v)) == 0 {
+		options = m.known
+	}
 	m.encoder, m.out = *e, dst
-	err := json.MarshalWrite(m, v, m.options)
+	err := json.MarshalWrite(m, v, options)
 	*e, dst = m.encoder, m.out
 	m.encoder, m.out = encoder{}, nil
 	e.parser.marshalers.Put(m)
@@ -61,8 +71,9 @@ func (m *marshaler) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// hook writes what JSON has no form for. It is called with a pointer to each
-// value within a value; errors.ErrUnsupported leaves one to the library.
+// hook writes what JSON has no form for, under whatever name. It is called with
+// a pointer to each value within a value; errors.ErrUnsupported leaves one to the
+// library.
 func (m *marshaler) hook(out *jsontext.Encoder, v any) error {
 	switch p := v.(type) {
 	case *string, *int, *bool, *any, *map[string]any, *[]any:
@@ -73,21 +84,15 @@ func (m *marshaler) hook(out *jsontext.Encoder, v any) error {
 		return writeNonFinite(out, *p)
 	case *Raw:
 		return m.writeRaw(out, *p)
-	case json.Marshaler, json.MarshalerTo, encoding.TextMarshaler, encoding.TextAppender:
-		return errors.ErrUnsupported
 	}
 	switch e := reflect.ValueOf(v).Elem(); {
+	case ownText(e.Type()):
 	case isBytes(e.Type()):
 		return m.writeBytes(out, e.Bytes())
 	case e.CanFloat():
 		return writeNonFinite(out, e.Float())
 	}
 	return errors.ErrUnsupported
-}
-
-// isBytes reports whether t is a slice of byte under whatever name.
-func isBytes(t reflect.Type) bool {
-	return t.Kind() == reflect.Slice && t.Elem() == reflect.TypeFor[byte]()
 }
 
 func (m *marshaler) writeBytes(out *jsontext.Encoder, b []byte) error {
@@ -103,8 +108,8 @@ func (m *marshaler) writeRaw(out *jsontext.Encoder, r Raw) error {
 }
 
 // writeNonFinite writes null for NaN and the infinities.
-func writeNonFinite(out *jsontext.Encoder, f float64) error {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
+func writeNonFinite[F float32 | float64](out *jsontext.Encoder, f F) error {
+	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
 		return out.WriteToken(jsontext.Null)
 	}
 	return errors.ErrUnsupported
