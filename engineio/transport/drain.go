@@ -79,16 +79,16 @@ func (q *Queue) Advance(wrote int, scratch *[GatherSize]byte) ([]byte, Progress)
 	return b, ProgressWrite
 }
 
-// Requeue gives the writer role up after wrote bytes with more left to write,
-// and puts the queue at the back of the flusher's list, so that one busy peer
-// does not hold up the others.
-func (q *Queue) Requeue(wrote int, scratch *[GatherSize]byte) {
-	if _, p := q.Advance(wrote, scratch); p != ProgressWrite {
-		return
-	}
+// Requeue gives the writer role up in place of a write that Advance has asked
+// for, and puts the queue at the back of the flusher's list, so that one busy
+// peer does not hold up the others.
+func (q *Queue) Requeue() {
 	q.mu.Lock()
 	q.writing = false
-	flush := q.wantsFlushLocked()
+	if q.closed {
+		q.dropLocked()
+	}
+	flush := q.bytes > 0 && q.wantsFlushLocked()
 	q.mu.Unlock()
 	if flush {
 		q.flusher.push(q)
@@ -96,12 +96,14 @@ func (q *Queue) Requeue(wrote int, scratch *[GatherSize]byte) {
 }
 
 // TakePayload moves the next packets into a polling payload of protocol v4, at
-// most maxPackets of them (0: no limit) and about maxBytes. It returns nil when
-// there are none, or when a turn is under way that will bring company.
-func (q *Queue) TakePayload(maxPackets, maxBytes int) []byte {
+// most maxPackets of them (0: no limit) and maxBytes, unless the first alone is
+// larger. It returns nil when there are none, when a turn is under way that will
+// bring company, or when the queue is not the asking drainer's: after an upgrade
+// its bytes, perhaps half of a frame, are on their way elsewhere.
+func (q *Queue) TakePayload(by Drainer, maxPackets, maxBytes int) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.segs.n == 0 || (q.corked > 0 && q.bytes < corkSize) {
+	if q.drainer != by || q.writing || q.closed || q.segs.n == 0 || (q.corked > 0 && q.bytes < corkSize) {
 		return nil
 	}
 	var dst []byte

@@ -60,10 +60,14 @@ func (q *Queue) SetDrainer(d Drainer, stalled bool) {
 	q.mu.Unlock()
 }
 
-// SetStalled says whether what is queued waits for the peer itself.
-func (q *Queue) SetStalled(stalled bool) {
+// SetStalled says whether what is queued waits for the peer itself. It counts
+// only from the queue's own drainer: a transport that an upgrade has replaced
+// knows nothing of the new one's peer.
+func (q *Queue) SetStalled(by Drainer, stalled bool) {
 	q.mu.Lock()
-	q.stalled = stalled
+	if q.drainer == by {
+		q.stalled = stalled
+	}
 	q.mu.Unlock()
 }
 
@@ -75,8 +79,9 @@ func (q *Queue) Len() int {
 }
 
 // Write appends a message and its attachments, copied. It returns nil when the
-// message was queued, or dropped because it is volatile and the peer is behind;
-// ErrClosed; or ErrSlowConsumer, and then the caller must close the session.
+// message was queued, or dropped because it is volatile and the peer is behind
+// or the queue is full; ErrClosed; or ErrSlowConsumer, and then the caller must
+// close the session. A nil text without attachments is nothing.
 func (q *Queue) Write(text []byte, attachments [][]byte, volatile bool) error {
 	size := framesSize(text, attachments)
 	q.mu.Lock()
@@ -201,13 +206,14 @@ func (q *Queue) unlockAndDrain() {
 	}
 }
 
-// admitLocked decides over an append of size bytes. With drain it may write
-// what is queued before it gives up on a peer, and unlocks meanwhile.
+// admitLocked decides over an append of size bytes; none are always dropped.
+// With drain it may write what is queued before it gives up on a peer, and
+// unlocks meanwhile.
 func (q *Queue) admitLocked(size int, volatile, drain bool) (drop bool, err error) {
 	if q.closed || q.finishing {
 		return false, ErrClosed
 	}
-	if volatile && q.stalled {
+	if size == 0 || (volatile && q.stalled) {
 		return true, nil
 	}
 	if q.bytes == 0 || q.bytes+size <= q.limit {
@@ -229,6 +235,9 @@ func (q *Queue) admitLocked(size int, volatile, drain bool) (drop bool, err erro
 	}
 	if q.bytes == 0 || q.bytes+size <= allowed {
 		return false, nil
+	}
+	if volatile {
+		return true, nil
 	}
 	return false, ErrSlowConsumer
 }

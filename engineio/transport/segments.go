@@ -62,6 +62,13 @@ func (s *segments) push(seg segment) {
 			b, _ := blocks.Get().(*[blockSize]segment)
 			s.more = b[:0]
 		}
+		if len(s.more) == cap(s.more) && s.first > len(s.more)/2 {
+			// Mostly places that are free again: a queue that is never empty
+			// must not grow for ever.
+			n := copy(s.more, s.more[s.first:])
+			clear(s.more[n:])
+			s.more, s.first = s.more[:n], 0
+		}
 		s.more = append(s.more, seg)
 	}
 	s.n++

@@ -105,7 +105,7 @@ func (t *Transport) Probe(underWay bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.probing = underWay
-	t.queue.SetStalled(underWay || t.poll == nil)
+	t.queue.SetStalled(t, underWay || t.poll == nil)
 	t.wakeLocked()
 }
 

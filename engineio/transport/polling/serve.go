@@ -52,7 +52,7 @@ func (t *Transport) open() (wake chan struct{}, ok bool) {
 	}
 	t.poll = make(chan struct{}, 1)
 	if !t.probing {
-		t.queue.SetStalled(false)
+		t.queue.SetStalled(t, false)
 	}
 	return t.poll, true
 }
@@ -67,7 +67,7 @@ func (t *Transport) next() []byte {
 	case t.ended:
 		body, t.final = []byte(t.final), ""
 	default:
-		body = t.queue.TakePayload(t.maxPackets, payloadLimit)
+		body = t.queue.TakePayload(t, t.maxPackets, payloadLimit)
 		switch {
 		case body != nil:
 		case t.linger != nil && t.queue.Finished():
@@ -80,9 +80,7 @@ func (t *Transport) next() []byte {
 		}
 	}
 	t.poll = nil
-	if !t.ended { // else the queue may be another transport's
-		t.queue.SetStalled(true)
-	}
+	t.queue.SetStalled(t, true)
 	return body
 }
 

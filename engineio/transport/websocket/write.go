@@ -58,10 +58,6 @@ func (c *Conn) drain(wrote int) {
 	scratch := transport.GatherBuffer()
 	defer transport.PutGatherBuffer(scratch)
 	for total := 0; ; total += wrote {
-		if total > drainSize {
-			c.queue.Requeue(wrote, scratch)
-			return
-		}
 		b, progress := c.queue.Advance(wrote, scratch)
 		switch progress {
 		case transport.ProgressFinished:
@@ -70,11 +66,15 @@ func (c *Conn) drain(wrote int) {
 		case transport.ProgressEmpty:
 			return
 		}
+		if total > drainSize {
+			c.queue.Requeue()
+			return
+		}
 		var err error
 		wrote, err = c.nc.TryWrite(b)
 		switch {
 		case errors.Is(err, netconn.ErrAgain):
-			c.queue.SetStalled(true)
+			c.queue.SetStalled(c, true)
 			n := wrote
 			c.cfg.Group.Go(func() { c.drainLater(n) })
 			return
