@@ -141,7 +141,9 @@ func TestFaultsOfTheCommandLine(t *testing.T) {
 			},
 		},
 		{
-			"variables are read like flags", []string{"SOCKEYE_ADDR=x:99999", "SOCKEYE_MAX_PAYLOAD=2000MiB"}, []string{"serve"},
+			"variables are read like flags",
+			[]string{"SOCKEYE_ADDR=x:99999", "SOCKEYE_MAX_PAYLOAD=2000MiB"},
+			[]string{"serve"},
 			[]string{
 				`--addr=x:99999: write HOST:PORT with a port from 0 to 65535, as 127.0.0.1:3000 or :3000`,
 				`--max-payload=2000MiB: write a size from 1 to 1024MiB, as 500000, 64kB or 1MiB`,
@@ -149,15 +151,18 @@ func TestFaultsOfTheCommandLine(t *testing.T) {
 			},
 		},
 		{
-			"a mistyped flag is guessed", nil, []string{"serve", "--adr=:1"},
+			"a mistyped flag is guessed", nil,
+			[]string{"serve", "--adr=:1"},
 			[]string{`unknown flag --adr, did you mean "--addr"?`, `Run "sockeye serve --help" for what is possible.`},
 		},
 		{
-			"a mistyped command is guessed", nil, []string{"serv"},
+			"a mistyped command is guessed", nil,
+			[]string{"serv"},
 			[]string{`unexpected argument serv, did you mean "serve"?`, `Run "sockeye --help" for what is possible.`},
 		},
 		{
-			"what the library does not take is a fault of usage", nil, []string{"serve", "--ping-timeout=1us"},
+			"what the library does not take is a fault of usage", nil,
+			[]string{"serve", "--ping-timeout=1us"},
 			[]string{
 				`engineio: Options.PingTimeout is 1µs: must be at least 1ms`,
 				`Run "sockeye serve --help" for what is possible.`,

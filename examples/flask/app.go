@@ -102,8 +102,7 @@ func (a *app) inRooms(s *socketio.Socket) error {
 func (a *app) closeRoom(_ context.Context, s *socketio.Socket, m roomName) error {
 	room := a.srv.To(m.Room)
 	err := room.Emit("my_response", response{Data: "Room " + m.Room + " is closing.", Count: count(s)})
-	room.Leave(m.Room)
-	return err
+	return errors.Join(err, room.Leave(m.Room))
 }
 
 func (a *app) myRoomEvent(_ context.Context, s *socketio.Socket, m roomData) error {

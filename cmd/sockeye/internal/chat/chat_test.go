@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -260,7 +261,7 @@ func TestPrivateMessages(t *testing.T) {
 		ada.refused("bad-text", "private", to(ada.id, "n6"), nil)
 
 		for i := range 8 {
-			ada.send("private", fmt.Sprint(200+i), to(eve.id, fmt.Sprint("m", i)), nil)
+			ada.send("private", strconv.Itoa(200+i), to(eve.id, fmt.Sprint("m", i)), nil)
 		}
 		ada.refused("full", "private", to(eve.id, "m8"), nil)
 	})
@@ -305,7 +306,7 @@ func TestHistoryAndEventsMeet(t *testing.T) {
 		go func() {
 			defer close(said)
 			for i := range messages {
-				body, err := json.Marshal([]any{"say", say("lobby", fmt.Sprint("n", i), fmt.Sprint(i))})
+				body, err := json.Marshal([]any{"say", say("lobby", fmt.Sprint("n", i), strconv.Itoa(i))})
 				if err != nil {
 					t.Error(err)
 				}
@@ -326,7 +327,7 @@ func TestHistoryAndEventsMeet(t *testing.T) {
 			got = append(got, m.Text)
 		}
 		for i, text := range got {
-			if text != fmt.Sprint(i) {
+			if text != strconv.Itoa(i) {
 				t.Fatalf("message %d is %q: %q", i, text, got)
 			}
 		}

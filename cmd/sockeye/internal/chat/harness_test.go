@@ -5,10 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -286,7 +286,7 @@ func (p *page) decoded(e event, dst any) event {
 func (p *page) ask(name string, arg map[string]any, data []byte) event {
 	p.t.Helper()
 	p.asked++
-	id := fmt.Sprint(p.asked)
+	id := strconv.Itoa(p.asked)
 	p.send(name, id, arg, data)
 	for {
 		e := p.next()
