@@ -231,7 +231,7 @@ func TestSIDsAreSecrets(t *testing.T) {
 
 func TestHandshakeIsACompactCopy(t *testing.T) {
 	t.Parallel()
-	o := engineio.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	o := engineio.Options{CloseTimeout: time.Millisecond, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	srv, err := engineio.NewServer(o)
 	if err != nil {
 		t.Fatal(err)

@@ -45,16 +45,17 @@ type Transport struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	poll    chan struct{} // wakes the open GET; nil when there is none
-	posting bool          // a POST is open
-	handing bool          // a goroutine runs turns for what POSTs brought
-	again   bool          // a POST brought more meanwhile
-	paused  chan struct{} // closed by Resume; nil when not paused
-	probing bool          // an upgrade is under way: polls are answered at once
-	ended   bool          // no GET will be answered with packets any more
-	final   string        // what answers the open GET and the next after the end
-	linger  *time.Timer   // ends the transport if no GET comes for the last packets
-	gone    chan struct{} // closed by the end; made by Finish
+	poll     chan struct{} // wakes the open GET; nil when there is none
+	posting  bool          // a POST is open
+	handing  bool          // a goroutine runs turns for what POSTs brought
+	again    bool          // a POST brought more meanwhile
+	paused   chan struct{} // closed by Resume; nil when not paused
+	probing  bool          // an upgrade is under way: polls are not held for long
+	released bool          // a GET has been answered with a noop for this upgrade
+	ended    bool          // no GET will be answered with packets any more
+	final    string        // what answers the open GET and the next after the end
+	linger   *time.Timer   // ends the transport if no GET comes for the last packets
+	gone     chan struct{} // closed by the end; made by Finish
 }
 
 // New returns a transport for a session whose packets are in queue. MaxPackets
@@ -98,13 +99,18 @@ func (t *Transport) Resume() {
 	}
 }
 
+// noopInterval is how long a GET is held while an upgrade is under way, but for
+// the first, which is answered at once.
+const noopInterval = 100 * time.Millisecond
+
 // Probe tells that an upgrade is under way (or over, without success): as long
-// as it is, every GET is answered at once, with a noop if there is nothing
-// else, so that the client can stop polling.
+// as it is, every GET is answered soon, with a noop if there is nothing else, so
+// that the client can stop polling. A client that does not stop is kept from
+// polling in a tight loop.
 func (t *Transport) Probe(underWay bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.probing = underWay
+	t.probing, t.released = underWay, false
 	t.queue.SetStalled(t, underWay || t.poll == nil)
 	t.wakeLocked()
 }

@@ -13,7 +13,7 @@ import (
 
 // Poll serves a GET: it waits for packets and answers with them.
 func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
-	wake, ok := t.open()
+	wake, probing, ok := t.open()
 	if !ok {
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -22,8 +22,14 @@ func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
 	// it. A writer without deadlines has none that could.
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Time{})
-	for {
-		if body := t.next(); body != nil {
+	var hold <-chan time.Time
+	if probing {
+		timer := time.NewTimer(noopInterval)
+		defer timer.Stop()
+		hold = timer.C
+	}
+	for held := false; ; {
+		if body := t.next(held); body != nil {
 			if err := answer(w, control, body); err != nil {
 				t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: errors.Join(ErrPollAborted, err)})
 			}
@@ -31,6 +37,8 @@ func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-wake:
+		case <-hold:
+			held = true
 		case <-r.Context().Done():
 			t.abandon()
 			return
@@ -38,28 +46,29 @@ func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// open registers a GET. A second one ends the session.
-func (t *Transport) open() (wake chan struct{}, ok bool) {
+// open registers a GET and tells whether an upgrade is under way. A second GET
+// ends the session.
+func (t *Transport) open() (wake chan struct{}, probing, ok bool) {
 	t.mu.Lock()
 	if t.poll != nil {
 		t.mu.Unlock()
 		t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: ErrOverlappingPoll})
-		return nil, false
+		return nil, false, false
 	}
 	defer t.mu.Unlock()
 	if t.ended && t.final == "" {
-		return nil, false
+		return nil, false, false
 	}
 	t.poll = make(chan struct{}, 1)
 	if !t.probing {
 		t.queue.SetStalled(t, false)
 	}
-	return t.poll, true
+	return t.poll, t.probing, true
 }
 
 // next returns what the open GET is to be answered with and closes it, or nil
-// if it has to wait.
-func (t *Transport) next() []byte {
+// if it has to wait. Held tells that it has waited for noopInterval.
+func (t *Transport) next(held bool) []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var body []byte
@@ -73,8 +82,8 @@ func (t *Transport) next() []byte {
 		case t.linger != nil && t.queue.Finished():
 			body = []byte(packetClose)
 			t.endLocked()
-		case t.probing:
-			body = []byte(packetNoop)
+		case t.probing && (held || !t.released):
+			body, t.released = []byte(packetNoop), true
 		default:
 			return nil
 		}
