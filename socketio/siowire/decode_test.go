@@ -70,7 +70,7 @@ func TestDecode(t *testing.T) {
 		{"a map of any", `{"a":` + p0 + `,"b":[null,true,"x",1.5,{},[]]}`, [][]byte{zero}, map[string]any{"a": zero, "b": []any{nil, true, "x", 1.5, map[string]any{}, []any{}}}},
 		{"a number too large within any", `{"a":1e999}`, nil, map[string]any{"a": math.Inf(1)}},
 		{"the last of duplicate keys", `{"a":1,"a":2}`, nil, map[string]int{"a": 2}},
-		{"a pointer", `"x"`, nil, ptr("x")},
+		{"a pointer", `"x"`, nil, new("x")},
 		{"a number from a string, by tag", `{"count":"4"}`, nil, words{Count: 4}},
 	} {
 		t.Run(test.rule, func(t *testing.T) {
@@ -96,8 +96,6 @@ func TestDecode(t *testing.T) {
 		})
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestDecodeAny(t *testing.T) {
 	t.Parallel()

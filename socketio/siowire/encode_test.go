@@ -33,7 +33,6 @@ type (
 		List    [][]byte          `json:"list,omitempty"`
 		Any     any               `json:"any,omitempty"`
 		Raw     siowire.Raw       `json:"raw,omitzero"`
-		private int
 	}
 	words struct {
 		Off   bool          `json:"off,omitempty"`

@@ -100,6 +100,7 @@ func encodePacket(parser siowire.Parser, p siowire.Packet) (head []byte, attachm
 
 // value returns what a handler would see of a packet.
 func value(t *testing.T, p siowire.Packet) []any {
+	t.Helper()
 	seen := []any{p.Type, string(p.Name)}
 	for i := range p.Args.Len() {
 		var v any
