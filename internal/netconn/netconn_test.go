@@ -14,6 +14,7 @@ import (
 	mrand "math/rand/v2"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -341,6 +342,34 @@ func TestCloseEndsWaits(t *testing.T) {
 			if err := <-ended; !errors.Is(err, net.ErrClosed) {
 				t.Errorf("a wait ended with %v, want net.ErrClosed", err)
 			}
+		}
+	})
+}
+
+func TestCloseWriteEndsOneDirection(t *testing.T) {
+	each(t, nil, func(t *testing.T, c netconn.Conn, peer net.Conn) {
+		_, halves := peer.(interface{ CloseWrite() error }) // as our end, but for the wrapped one
+		halves = halves && !strings.HasSuffix(t.Name(), "wrapped_tcp")
+		ended := make(chan error, 1)
+		go func() { ended <- errors.Join(write(c, []byte("last")), c.CloseWrite()) }()
+		if _, err := io.ReadFull(peer, make([]byte, 4)); err != nil {
+			t.Errorf("the peer could not read what was written before: %v", err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("writing and CloseWrite = %v", err)
+		}
+		if halves {
+			if n, err := peer.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("the peer read %d bytes, %v; want io.EOF", n, err)
+			}
+		}
+		go func() {
+			if _, err := io.WriteString(peer, "answer"); err != nil {
+				t.Error(err)
+			}
+		}()
+		if got, err := receive(c, 6); err != nil || string(got) != "answer" {
+			t.Errorf("received %q, %v after CloseWrite", got, err)
 		}
 	})
 }
