@@ -69,6 +69,7 @@ func packetRows() suite {
 			it("an ack id of zero", ackIDZero, "ack-id-0"),
 			it("up to ten attachments", tenAttachments, "event-name", "binary-reversed"),
 			it("several namespaces on one connection", twoNamespaces, "namespace", "auth"),
+			it("a disconnect with the end of the connection behind it", disconnectThenClose, "reason"),
 			it("a namespace that is joined again after leaving it", rejoin, "namespace"),
 		),
 	}}
@@ -200,6 +201,19 @@ func twoNamespaces(t raw.T, e *Env) {
 	ws.Text(t, `42/other,["message",2]`)
 	ws.Text(t, `42/custom,7["message-with-ack",1]`)
 	ws.Expect(t, raw.Text(`42/other,["message-back",2]`), raw.Text(`43/custom,7[1]`))
+}
+
+// The three leave in one write, so the server finds them in one read.
+func disconnectThenClose(t raw.T, e *Env) {
+	witness, _ := connected(t, e)
+	ws, sid := connected(t, e)
+	ws.Batch(t, func() {
+		ws.Text(t, "41")
+		ws.Text(t, "1")
+		ws.Frame(t, true, raw.OpClose, "")
+	})
+	witness.Text(t, `427["reason-of","`+sid+`"]`)
+	witness.Expect(t, raw.Text(`437["client namespace disconnect"]`))
 }
 
 func rejoin(t raw.T, e *Env) {

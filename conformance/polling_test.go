@@ -205,6 +205,9 @@ func otherMethods(t raw.T, e *Env) {
 		if resp.Status != want || resp.Body != "" {
 			t.Fatalf("%s = %d %q, want %d without a body", method, resp.Status, resp.Body, want)
 		}
+		if resp.Header.Get("Allow") == "" && !e.Reference(t) {
+			t.Fatalf("%s: no Allow header", method)
+		}
 	}
 }
 

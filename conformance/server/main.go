@@ -26,6 +26,7 @@ const (
 	pingTimeout    = 200 * time.Millisecond
 	connectTimeout = time.Second
 
+	closeTimeout      = time.Second // at the end, for clients that do not poll
 	shutdownTimeout   = 5 * time.Second
 	readHeaderTimeout = 5 * time.Second
 )
@@ -48,7 +49,7 @@ func run(addr string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s, err := sut.New(sut.Options{
-		PingInterval: pingInterval, PingTimeout: pingTimeout, ConnectTimeout: connectTimeout,
+		PingInterval: pingInterval, PingTimeout: pingTimeout, ConnectTimeout: connectTimeout, CloseTimeout: closeTimeout,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

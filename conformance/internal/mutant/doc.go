@@ -183,6 +183,7 @@ func packets() []Mutation {
 			p = strings.Replace(p, "43456", "43457", 1)
 			return strings.Replace(p, "462-789", "462-788", 1)
 		}),
+		replace("reason", "namespace disconnect", "transport close"),
 		replace("ack-id-0", "430[", "43["),
 	}
 }

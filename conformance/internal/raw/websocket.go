@@ -51,6 +51,9 @@ type WS struct {
 	peer *Peer
 	conn net.Conn
 	br   *bufio.Reader
+
+	batching bool
+	batch    []byte
 }
 
 // Upgrade sends an upgrade request and returns the answer, whatever it is; ws is nil unless it is 101.
@@ -161,10 +164,24 @@ func (w *WS) Frame(t T, fin bool, op byte, payload string) {
 // Write writes bytes as they are. A peer that closed meanwhile is no failure: what was sent is then moot.
 func (w *WS) Write(t T, b []byte) {
 	t.Helper()
+	if w.batching {
+		w.batch = append(w.batch, b...)
+		return
+	}
 	w.conn.SetWriteDeadline(time.Now().Add(w.peer.Patience))
 	if _, err := w.conn.Write(b); err != nil && IsTimeout(err) {
 		t.Fatalf("write: %v", err)
 	}
+}
+
+// Batch sends what fn writes in one write.
+func (w *WS) Batch(t T, fn func()) {
+	t.Helper()
+	w.batching = true
+	fn()
+	w.batching = false
+	w.Write(t, w.batch)
+	w.batch = nil
 }
 
 // Text sends a text message, Binary a binary one.

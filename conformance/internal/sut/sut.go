@@ -19,6 +19,7 @@ type Options struct {
 	PingTimeout    time.Duration
 	ConnectTimeout time.Duration
 	UpgradeTimeout time.Duration
+	CloseTimeout   time.Duration
 	Transports     []string
 	Logger         *slog.Logger
 }
@@ -38,6 +39,7 @@ func New(o Options) (*Server, error) {
 		PingInterval:   o.PingInterval,
 		PingTimeout:    o.PingTimeout,
 		UpgradeTimeout: o.UpgradeTimeout,
+		CloseTimeout:   o.CloseTimeout,
 		Transports:     o.Transports,
 		KeepHeaders:    []string{"X-Custom"},
 		CORS:           engineio.CORS{Origins: []string{"*"}},

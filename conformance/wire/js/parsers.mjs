@@ -1,0 +1,77 @@
+// The official parsers behind a line protocol: each line of standard input is a
+// JSON list of questions, each answered by one element of a JSON list on a line
+// of standard output. Bytes travel in base64. Values are answered in a form that
+// has one spelling for each: see canonical.
+import { createInterface } from "node:readline";
+import { decodePayload, encodePayload } from "engine.io-parser";
+import { Decoder, Encoder } from "socket.io-parser";
+
+const bytes = (text) => Buffer.from(text, "base64");
+const base64 = (data) => Buffer.from(data).toString("base64");
+
+function canonical(v) {
+  switch (typeof v) {
+    case "undefined":
+      return "u";
+    case "boolean":
+      return v ? "t" : "f";
+    case "number": {
+      const bits = Buffer.alloc(8);
+      bits.writeDoubleBE(v);
+      return "d" + bits.toString("hex");
+    }
+    case "string":
+      return "s" + base64(Buffer.from(v, "utf8"));
+  }
+  if (v === null) return "n";
+  if (Buffer.isBuffer(v)) return "b" + base64(v);
+  if (Array.isArray(v)) return "[" + v.map(canonical).join(",") + "]";
+  const members = new Map(Object.keys(v).map((key) => [canonical(key), canonical(v[key])]));
+  return "{" + [...members.keys()].sort().map((key) => key + ":" + members.get(key)).join(",") + "}";
+}
+
+// revive replaces {"bytes":"<base64>"} by the bytes.
+const revive = (key, v) => (v && typeof v === "object" && typeof v.bytes === "string" ? bytes(v.bytes) : v);
+
+const answers = {
+  engineDecode({ body }) {
+    const packets = [];
+    for (const { type, data } of decodePayload(bytes(body).toString("utf8"), "nodebuffer")) {
+      if (type === "error") return { packets, error: true };
+      packets.push({ type, binary: Buffer.isBuffer(data), data: base64(data ?? "") });
+    }
+    return { packets, error: false };
+  },
+
+  engineEncode({ packets }) {
+    const list = packets.map(({ type, binary, data }) => ({ type, data: binary ? bytes(data) : bytes(data).toString("utf8") }));
+    let body;
+    encodePayload(list, (encoded) => (body = encoded));
+    return { body: base64(body) };
+  },
+
+  socketDecode({ messages }) {
+    const packets = [];
+    const decoder = new Decoder();
+    decoder.on("decoded", ({ type, nsp, id, data }) =>
+      packets.push({ type, nsp: base64(nsp), id: canonical(id), data: canonical(data) }));
+    try {
+      for (const { text, binary } of messages) {
+        decoder.add(text === undefined ? bytes(binary) : bytes(text).toString("utf8"));
+      }
+    } catch (e) {
+      return { packets, error: String(e.message) };
+    }
+    return { packets, error: "" };
+  },
+
+  socketEncode({ packet }) {
+    const { type, nsp, id, data } = JSON.parse(packet, revive);
+    const [head, ...attachments] = new Encoder().encode({ type, nsp, id, data });
+    return { messages: [{ text: base64(head) }, ...attachments.map((a) => ({ binary: base64(a) }))] };
+  },
+};
+
+createInterface({ input: process.stdin }).on("line", (line) => {
+  console.log(JSON.stringify(JSON.parse(line).map((question) => answers[question.ask](question))));
+});
