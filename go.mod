@@ -3,8 +3,10 @@ module github.com/sockeye-io/sockeye
 go 1.26
 
 require (
-	github.com/gobwas/ws v1.5.0
 	github.com/go-json-experiment/json v1.27.2
+	github.com/gobwas/ws v1.5.0
 	github.com/google/go-cmp v0.7.0
 	go.uber.org/goleak v1.3.0
 )
+
+require github.com/gobwas/httphead v0.1.0 // indirect

@@ -87,8 +87,14 @@ func (c *generic) WaitWrite() error {
 
 func (c *generic) CloseWrite() error { return closeWrite(c.conn) }
 
+// Close does not wait for a peer that does not read: TLS would, to say goodbye,
+// so the connection beneath it is closed. CloseWrite has said it by then if the
+// end was an orderly one.
 func (c *generic) Close() error {
 	c.closed.Store(true)
+	if over, ok := c.conn.(interface{ NetConn() net.Conn }); ok {
+		return over.NetConn().Close()
+	}
 	return c.conn.Close()
 }
 

@@ -56,8 +56,7 @@ type Conn interface {
 
 	// Close ends the connection, and with it a Receive, a TryWrite and a WaitWrite
 	// that wait; these return an error that is net.ErrClosed. Called again, it
-	// does no more and may report net.ErrClosed. On TLS it says goodbye first,
-	// which may take up to 5 s with a peer that does not read. It must not be
+	// does no more and may report net.ErrClosed. It does not wait. It must not be
 	// called from inside a callback of the connection's syscall.RawConn.
 	Close() error
 
