@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 func short(mode load.Mode, p *peer) load.Config {
 	return load.Config{
 		Mode: mode, Addr: p.addr, PID: os.Getpid(), Conns: 20, InFlight: 4,
-		Warmup: 20 * time.Millisecond, Duration: 100 * time.Millisecond, Settle: 20 * time.Millisecond,
+		Warmup: 20 * time.Millisecond, Duration: 200 * time.Millisecond, Settle: 20 * time.Millisecond,
 		Patience: 5 * time.Second,
 	}
 }
@@ -134,7 +134,7 @@ func TestFaultEndsTheRun(t *testing.T) {
 			t.Parallel()
 			p := start(t, tt.peer)
 			c := short(tt.mode, p)
-			c.Duration, c.Patience = time.Minute, time.Second // the fault comes first
+			c.Duration, c.Patience = time.Minute, 3*time.Second // the fault comes first
 			_, err := load.Run(t.Context(), c)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error is %v, want %q in it", err, tt.want)
@@ -152,7 +152,7 @@ func TestReplyMissingAtTheEndIsAnError(t *testing.T) {
 		return []string{reply}
 	}})
 	c := short(load.Echo, p)
-	c.InFlight, c.Patience = 1, 200*time.Millisecond
+	c.InFlight, c.Patience = 1, time.Second
 	_, err := load.Run(t.Context(), c)
 	if err == nil || !strings.Contains(err.Error(), "replies are missing") {
 		t.Errorf("error is %v", err)
