@@ -37,8 +37,8 @@ func TestDisconnectReasons(t *testing.T) {
 		{"a frame is not masked", func(_ *rig, c *client, _ *socketio.Socket) { c.raw([]byte{0x81, 1, '2'}) }, "transport error", "", false},
 		{"Disconnect", func(_ *rig, _ *client, s *socketio.Socket) { s.Disconnect() }, "server namespace disconnect", "1", true},
 		{"Close", func(_ *rig, _ *client, s *socketio.Socket) { s.Close() }, "server namespace disconnect", "1", false},
-		{"the session is closed", func(r *rig, _ *client, _ *socketio.Socket) {
-			r.srv.Engine().Session(r.sid).Close()
+		{"the session is closed", func(r *rig, c *client, _ *socketio.Socket) {
+			r.srv.Engine().Session(c.sid).Close()
 		}, "forced close", "", false},
 		{"no pong comes", func(_ *rig, c *client, _ *socketio.Socket) { c.mute.Store(true) }, "ping timeout", "", false},
 		{"a packet that is none", func(_ *rig, c *client, _ *socketio.Socket) { c.send("2{}") }, "forced close", "", false},
@@ -116,15 +116,13 @@ func TestBroadcastDisconnectsSlowConsumerOnly(t *testing.T) {
 		n := 0
 		for len(ends) == 0 {
 			must(t, r.srv.Emit("x", strings.Repeat("a", 1000)))
-			synctest.Wait() // the quick one reads
+			quick.next()
+			synctest.Wait()
 			if n++; n > 10_000 {
 				t.Fatal("the slow one is never disconnected")
 			}
 		}
 		equal(t, "reason", (<-ends).Reason, socketio.ReasonSlowConsumer)
-		for range n {
-			quick.next()
-		}
 		quick.nothing()
 		slow.nc.Thaw()
 	})

@@ -35,3 +35,10 @@ func (s *Socket) Idle() bool {
 
 // IdleSize is the memory of an idle connection with one socket, in bytes.
 const IdleSize = unsafe.Sizeof(conn{}) + unsafe.Sizeof(Socket{})
+
+// Feed hands a message to the socket's connection, as the session does, and runs
+// what there is to run.
+func (s *Socket) Feed(message []byte) {
+	s.conn.Receive(message, false)
+	s.conn.Turn(nil)
+}

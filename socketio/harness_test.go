@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -20,50 +21,53 @@ import (
 	"github.com/sockeye-io/sockeye/socketio"
 )
 
-// rig is a server in a bubble of virtual time, behind net/http over memory.
+// rig is a server behind net/http over memory.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	srv      *socketio.Server
 	listener *memnet.Listener
 	http     *http.Client
-	sid      string // of the session that dial opened last
 }
 
-// bubble runs fn with a server that has the given options. Afterwards it shuts the
-// server down, and checks that nothing is left of any connection.
+// bubble runs fn with a server that has the given options, in virtual time.
 func bubble(t *testing.T, o socketio.Options, fn func(t *testing.T, r *rig)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		if o.Logger == nil {
-			o.Logger = slog.New(slog.DiscardHandler)
+	synctest.Test(t, func(t *testing.T) { fn(t, start(t, o, func(l net.Listener) net.Listener { return l })) })
+}
+
+// start runs a server until the test ends; then it shuts it down and checks that
+// nothing is left of any connection. Wrap may change what the server listens on.
+func start(t testing.TB, o socketio.Options, wrap func(net.Listener) net.Listener) *rig {
+	t.Helper()
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	srv, err := socketio.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, srv: srv, listener: memnet.Listen(memnet.Options{})}
+	transport := &http.Transport{DialContext: r.listener.DialContext}
+	r.http = &http.Client{Transport: transport}
+	hs := &http.Server{Handler: srv, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = hs.Serve(wrap(r.listener))
+	}()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := srv.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown: %v", err)
 		}
-		srv, err := socketio.NewServer(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := &rig{t: t, srv: srv, listener: memnet.Listen(memnet.Options{})}
-		transport := &http.Transport{DialContext: r.listener.DialContext}
-		r.http = &http.Client{Transport: transport}
-		hs := &http.Server{Handler: srv, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-		served := make(chan struct{})
-		go func() {
-			defer close(served)
-			_ = hs.Serve(r.listener)
-		}()
-		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			if err := srv.Shutdown(ctx); err != nil {
-				t.Errorf("Shutdown: %v", err)
-			}
-			transport.CloseIdleConnections()
-			_ = hs.Close()
-			<-served
-			equal(t, "sessions after Shutdown", srv.Engine().Len(), 0)
-			equal(t, "sockets after Shutdown", srv.Len(), 0)
-		})
-		fn(t, r)
+		transport.CloseIdleConnections()
+		_ = hs.Close()
+		<-served
+		equal(t, "sessions after Shutdown", srv.Engine().Len(), 0)
+		equal(t, "sockets after Shutdown", srv.Len(), 0)
 	})
+	return r
 }
 
 // message is what a client has received.
@@ -75,8 +79,9 @@ type message struct {
 
 // client is the client's end of a WebSocket, which reads all the time.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	nc   *memnet.Conn
+	sid  string // of the session
 	in   chan message
 	out  chan struct{} // holds one token while a write is under way
 	mute atomic.Bool   // pings are not answered
@@ -103,7 +108,7 @@ func (r *rig) dial(header ...string) *client {
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		r.t.Fatalf("handshake answered with %s", resp.Status)
 	}
-	c := &client{t: r.t, nc: nc, in: make(chan message, 100_000), out: make(chan struct{}, 1)}
+	c := &client{t: r.t, nc: nc, in: make(chan message, 256), out: make(chan struct{}, 1)}
 	go c.read(in)
 	body, ok := strings.CutPrefix(c.next(), "engine:0")
 	var open struct {
@@ -112,7 +117,7 @@ func (r *rig) dial(header ...string) *client {
 	if err := json.Unmarshal([]byte(body), &open); err != nil || !ok {
 		r.t.Fatalf("got %q, want OPEN: %v", body, err)
 	}
-	r.sid = open.SID
+	c.sid = open.SID
 	return c
 }
 
