@@ -50,11 +50,10 @@ func (w *wire) Drain() {
 	wrote := 0
 	for {
 		b, p := w.q.Advance(wrote, scratch)
-		switch p {
-		case transport.ProgressFinished:
+		if p == transport.ProgressFinished {
 			w.finished++
-			return
-		case transport.ProgressEmpty:
+		}
+		if p != transport.ProgressWrite {
 			return
 		}
 		w.out.Write(b)

@@ -283,7 +283,7 @@ func (p *player) move(partial bool) {
 // takes, and finds the queue like its model after each.
 func TestQueueAgainstModel(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(200) {
+	for seed := range uint64(60) {
 		q, _ := newWire(t, 30_000)
 		p := &player{
 			t: t, q: q, r: rand.New(rand.NewPCG(seed, 1)),

@@ -192,8 +192,7 @@ func TestDiscardRace(t *testing.T) {
 		wg.Wait()
 		waitIdle(t, &group)
 		equal(t, "Len", q.Len(), 0)
-		out := strings.Fields(w.String())
-		for _, packet := range out {
+		for packet := range strings.FieldsSeq(w.String()) {
 			equal(t, "packet", packet, "4x")
 		}
 	}

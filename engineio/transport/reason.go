@@ -45,13 +45,13 @@ var (
 	ErrMessageTooLarge = errors.New("engineio: message larger than the limit (Options.MaxPayload)")
 )
 
-// End is a Close that the sink asks for.
-type End struct {
+// EndError is a Close that the sink asks for.
+type EndError struct {
 	Close
 }
 
 // Error tells the reason and the detail.
-func (e *End) Error() string {
+func (e *EndError) Error() string {
 	if e.Err == nil {
 		return string(e.Reason)
 	}
@@ -59,12 +59,12 @@ func (e *End) Error() string {
 }
 
 // Unwrap returns the detail.
-func (e *End) Unwrap() error { return e.Err }
+func (e *EndError) Unwrap() error { return e.Err }
 
 // EndOf returns how a transport ends because of an error of Sink.Packet or of
 // the packet decoder.
 func EndOf(err error) Close {
-	var end *End
+	var end *EndError
 	if errors.As(err, &end) {
 		return end.Close
 	}
@@ -75,7 +75,7 @@ func EndOf(err error) Close {
 type Sink interface {
 	// Packet delivers one Engine.IO packet, whose bytes belong to the sink. It
 	// runs no user code and does not block. An error ends the transport; an
-	// *End says with which reason, any other is a parse error.
+	// *EndError says with which reason, any other is a parse error.
 	Packet(p eiowire.Packet) error
 	// Turn handles what the packets queued and may run user code for as long
 	// as that takes.

@@ -172,7 +172,7 @@ func (c *Conn) serve(b *netconn.Buffer, waited time.Duration) {
 // fail ends a connection that cannot be read any more.
 func (c *Conn) fail(err error) {
 	var protocol *ProtocolError
-	var end *transport.End
+	var end *transport.EndError
 	switch {
 	case errors.Is(err, errPeerClosed):
 		c.sayClose(c.peerCode)

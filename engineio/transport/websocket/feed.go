@@ -29,7 +29,7 @@ func (in *input) idle() bool { return !in.inFrame && len(in.head) == 0 && in.opc
 // Feed takes what a read delivered and hands every complete packet to the
 // sink. It changes p, and keeps nothing of it. It returns an error when the
 // connection cannot go on: a *ProtocolError, transport.ErrMessageTooLarge, a
-// *transport.End, or the peer's close. It runs no user code. Only the reader may call it.
+// *transport.EndError, or the peer's close. It runs no user code. Only the reader may call it.
 func (c *Conn) Feed(p []byte) error {
 	var owned []byte // a copy of the rest of p: packets outlive the read
 	for len(p) > 0 {
@@ -199,11 +199,11 @@ func (c *Conn) message(opcode byte, payload []byte) error {
 	if opcode == opText {
 		var err error
 		if packet, err = eiowire.Decode(payload); err != nil {
-			return &transport.End{Close: transport.EndOf(err)}
+			return &transport.EndError{Close: transport.EndOf(err)}
 		}
 	}
 	if err := c.sink.Packet(packet); err != nil {
-		return &transport.End{Close: transport.EndOf(err)}
+		return &transport.EndError{Close: transport.EndOf(err)}
 	}
 	return nil
 }

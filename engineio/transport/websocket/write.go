@@ -65,6 +65,7 @@ func (c *Conn) drain(wrote int) {
 			return
 		case transport.ProgressEmpty:
 			return
+		case transport.ProgressWrite:
 		}
 		if total > drainSize {
 			c.queue.Requeue()
