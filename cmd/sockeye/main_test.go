@@ -337,7 +337,7 @@ func TestFlagsReachTheServer(t *testing.T) {
 	if !strings.Contains(open, `"upgrades":[],"pingInterval":7000,"pingTimeout":3000,"maxPayload":64000`) {
 		t.Errorf("handshake: %s", open)
 	}
-	if _, page := s.get(""); !strings.Contains(page, `<meta name="socketio-path" content="/socket.io/">`) {
+	if _, page := s.get(""); !strings.Contains(page, `<meta name="socketio" content="/socket.io/" data-transports="polling">`) {
 		t.Error("the page does not say where to connect")
 	}
 	s.signal(syscall.SIGTERM)

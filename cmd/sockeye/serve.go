@@ -88,7 +88,7 @@ func newApp(s settings, log *slog.Logger) (*app, error) {
 	mux := http.NewServeMux()
 	mux.Handle(s.path, sockets)
 	if s.demo {
-		page, err := chat.Page(s.path)
+		page, err := chat.Page(s.path, s.engine.Transports)
 		if err != nil {
 			return nil, err
 		}

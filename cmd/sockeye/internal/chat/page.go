@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,8 +27,8 @@ var web embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
 	"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// pathInPage is where index.html says which path the client connects to.
-const pathInPage = `<meta name="socketio-path" content="/socket.io/">`
+// serverInPage is where index.html says how the client connects.
+const serverInPage = `<meta name="socketio" content="/socket.io/" data-transports="polling websocket">`
 
 // file is one file of the page, ready to be served.
 type file struct {
@@ -37,9 +38,13 @@ type file struct {
 }
 
 // Page returns a handler for "/", which serves the page of the chat and what
-// belongs to it. The page connects to path, which ends in a slash. All of it is
-// read here, so that no request can fail.
-func Page(path string) (http.Handler, error) {
+// belongs to it. The page connects to path, which ends in a slash, and uses the
+// transports, in the order of their names. All of it is read here, so that no
+// request can fail.
+func Page(path string, transports []string) (http.Handler, error) {
+	transports = slices.Sorted(slices.Values(transports)) // polling first: it passes every proxy
+	own := fmt.Sprintf(`<meta name="socketio" content="%s" data-transports="%s">`,
+		html.EscapeString(path), html.EscapeString(strings.Join(transports, " ")))
 	files := make(map[string]file)
 	err := fs.WalkDir(web, "web", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -50,11 +55,10 @@ func Page(path string) (http.Handler, error) {
 			return err
 		}
 		if name == "web/index.html" {
-			own := strings.Replace(pathInPage, "/socket.io/", html.EscapeString(path), 1)
-			if !bytes.Contains(body, []byte(pathInPage)) {
-				return fmt.Errorf("web/index.html lacks %s", pathInPage)
+			if !bytes.Contains(body, []byte(serverInPage)) {
+				return fmt.Errorf("web/index.html lacks %s", serverInPage)
 			}
-			body = bytes.Replace(body, []byte(pathInPage), []byte(own), 1)
+			body = bytes.Replace(body, []byte(serverInPage), []byte(own), 1)
 		}
 		files[strings.TrimPrefix(name, "web")] = newFile(name, body)
 		return nil

@@ -13,7 +13,7 @@ import (
 
 func request(t *testing.T, method, path string, header http.Header) (*http.Response, string) {
 	t.Helper()
-	handler, err := chat.Page("/else/where/")
+	handler, err := chat.Page(`/else/"where/`, []string{"websocket", "polling"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,10 +62,11 @@ func TestPageServesItsFiles(t *testing.T) {
 	}
 }
 
-func TestPageConnectsToThePath(t *testing.T) {
+func TestPageKnowsHowToConnect(t *testing.T) {
 	t.Parallel()
-	if _, body := request(t, http.MethodGet, "/", nil); !strings.Contains(body, `content="/else/where/"`) || strings.Contains(body, `content="/socket.io/"`) {
-		t.Error("the page does not know its path")
+	want := `<meta name="socketio" content="/else/&#34;where/" data-transports="polling websocket">`
+	if _, body := request(t, http.MethodGet, "/", nil); strings.Count(body, want) != 1 || strings.Contains(body, `content="/socket.io/"`) {
+		t.Errorf("the page does not say %s", want)
 	}
 }
 

@@ -9,11 +9,11 @@ const LONGEST_DELAY = 15000; // ms
 const LATENCY_EVERY = 3000; // ms
 const ANSWER_WITHIN = 10000; // ms
 
-// open connects at once. The hooks are called with: up() after each connect,
+// open connects at once, with the first of the transports. The hooks are called with: up() after each connect,
 // down(reason) after each loss, state(name, details), transport(name, switched),
 // latency(milliseconds).
-export function open(path, hooks) {
-  const socket = io({ path, reconnection: false, timeout: 8000 });
+export function open(path, transports, hooks) {
+  const socket = io({ path, transports, reconnection: false, timeout: 8000 });
   let attempt = 0;
   let countdown = 0;
   let stopped = false;

@@ -38,6 +38,7 @@ const token = store.get(tab, "token") ?? random();
 store.set(tab, "token", token);
 
 let me = null; // { id, name } while in the chat
+let wish = ""; // the name to join with as soon as there is a connection
 let joined = false; // the server has accepted the name on this connection
 let boot = ""; // tells one run of the server from the next
 let skew = 0; // ms that the server's clock is ahead
@@ -53,11 +54,13 @@ const now = () => Date.now() + skew;
 
 // ---- Connection -----------------------------------------------------------
 
-const path = document.querySelector('meta[name="socketio-path"]').content;
-const net = open(path, {
+const server = document.querySelector('meta[name="socketio"]');
+const net = open(server.content, server.dataset.transports.split(" "), {
   up() {
     if (me) {
       hello(me.name, room);
+    } else if (wish) {
+      hello(wish, roomOfLink());
     }
   },
   down(reason) {
@@ -84,12 +87,13 @@ async function hello(name, wanted) {
     if (err.code !== "lost") {
       goOut();
       $("join-error").textContent = err.message;
-    } else if (!me) {
+    } else if (!me && net.connected()) {
       $("join-error").textContent = `${err.message} Please try again.`;
     }
-    return; // once in the chat, the next connection says hello again
+    return; // the next connection says hello again
   }
   me = welcome.you;
+  wish = "";
   limits = welcome.limits;
   skew = welcome.now - Date.now();
   const restarted = boot && boot !== welcome.boot;
@@ -116,6 +120,7 @@ async function hello(name, wanted) {
 
 function goOut() {
   me = null;
+  wish = "";
   joined = false;
   room = "";
   boot = "";
@@ -141,8 +146,22 @@ $("join-form").addEventListener("submit", (e) => {
     $("name").focus();
     return;
   }
-  hello(name, decodeURIComponent(location.hash.slice(1)));
+  wish = name;
+  if (net.connected()) {
+    hello(wish, roomOfLink());
+  } else {
+    $("join-error").textContent = "You are in as soon as there is a connection.";
+  }
 });
+
+// roomOfLink returns the room that the page's address names, if any.
+function roomOfLink() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return ""; // a broken escape sequence
+  }
+}
 $("leave").addEventListener("click", () => {
   net.ask("leave", {}).catch(() => {}); // without a connection the server has noticed already
   goOut();
@@ -180,6 +199,7 @@ function enterRoom(snapshot) {
   showPeople(snapshot.people);
   showRooms(rooms);
   if ($("chat").hidden) {
+    $("join-error").textContent = "";
     document.body.dataset.joined = "";
     $("join").hidden = true;
     $("chat").hidden = false;
