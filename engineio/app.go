@@ -3,7 +3,6 @@ package engineio
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"runtime/debug"
 	"sync"
 
@@ -56,8 +55,8 @@ func (s *Server) OnMessage(fn func(ctx context.Context, s *Session, m Message) e
 }
 
 // OnClose sets the handler of ended sessions. It runs once for each, after the
-// handlers of its messages; its ctx is not cancelled by the end of the session. Setting it again
-// replaces it.
+// handlers of its messages; its ctx is not cancelled by the end of the session.
+// Setting it again replaces it.
 func (s *Server) OnClose(fn func(ctx context.Context, s *Session, c Close)) {
 	s.app.mu.Lock()
 	defer s.app.mu.Unlock()
@@ -192,7 +191,7 @@ func (r *appSession) Turn(t *Turn) {
 func (r *appSession) run(job func(context.Context)) {
 	defer func() {
 		if v := recover(); v != nil {
-			r.app.srv.opts.Logger.Error("engineio: panic in a handler", slog.Any("panic", v), "stack", string(debug.Stack()))
+			r.app.srv.opts.Logger.Error("engineio: panic in a handler", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	job(r.ctx)

@@ -45,7 +45,7 @@ type CORS struct {
 }
 
 // check returns what is wrong with c.
-func (c CORS) check() []error {
+func (c *CORS) check() []error {
 	var faults []error
 	if c.Credentials && c.AllowOrigin == nil && slices.Contains(c.Origins, "*") {
 		faults = append(faults, errors.New(`engineio: Options.CORS has Credentials together with the origin "*", which browsers refuse and which would open every user's session to every page: list the origins, or set AllowOrigin`))

@@ -130,7 +130,7 @@ func TestErrorTable(t *testing.T) {
 
 func TestRefusedWebSocketIsAnsweredBeforeTheUpgrade(t *testing.T) {
 	t.Parallel()
-	refuse := func(*http.Request) (any, error) { return nil, &engineio.Refusal{Message: "no entry"} }
+	refuse := func(*http.Request) (any, error) { return nil, &engineio.RefusalError{Message: "no entry"} }
 	for name, tc := range map[string]struct {
 		o      engineio.Options
 		query  string
@@ -325,7 +325,7 @@ func TestOriginRules(t *testing.T) {
 			t.Parallel()
 			for _, upgrade := range []bool{false, true} {
 				srv, err := engineio.NewServer(engineio.Options{CORS: tc.cors, TrustedProxies: tc.proxies, Handshake: func(*http.Request) (any, error) {
-					return nil, &engineio.Refusal{Message: "allowed so far"}
+					return nil, &engineio.RefusalError{Message: "allowed so far"}
 				}})
 				if err != nil {
 					t.Fatal(err)

@@ -3,6 +3,8 @@ package engineio
 import (
 	"encoding/json"
 	"errors"
+	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -140,9 +142,10 @@ func (s *Server) refuse(w http.ResponseWriter, e *ConnectionError) {
 	if isUpgrade(e.Request) {
 		h.Set("Connection", "close")
 		h.Set("Content-Type", "text/html")
-		h.Set("Content-Length", strconv.Itoa(len(e.Message)))
+		text := html.EscapeString(e.Message)
+		h.Set("Content-Length", strconv.Itoa(len(text)))
 		w.WriteHeader(e.Status)
-		_, _ = w.Write([]byte(e.Message)) // a peer that is gone needs no answer
+		_, _ = io.WriteString(w, text) // a peer that is gone needs no answer
 		return
 	}
 	body, err := json.Marshal(struct {
@@ -171,7 +174,7 @@ func (s *Server) admit(r *http.Request, own endpoint) (*Session, *ConnectionErro
 		var err error
 		if value, err = s.opts.Handshake(r); err != nil {
 			refused := &ConnectionError{Request: r, Code: CodeForbidden, Err: err}
-			var public *Refusal
+			var public *RefusalError
 			if errors.As(err, &public) {
 				refused.Message = public.Message
 			}

@@ -83,7 +83,7 @@ type Options struct {
 
 	// Handshake, if set, is asked about each new session before it exists, on
 	// either transport. An error refuses it with status 403; its text is sent to
-	// the peer if it is a *Refusal, "Forbidden" otherwise. The value is kept as
+	// the peer if it is a *RefusalError, "Forbidden" otherwise. The value is kept as
 	// Session.Handshake().Value: whatever of the request the application needs
 	// later, as the request itself is not kept. It may block; the request's
 	// context ends the wait. It is called concurrently.
@@ -101,13 +101,13 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Refusal is an error of Options.Handshake whose text the peer is told.
-type Refusal struct {
+// RefusalError is an error of Options.Handshake whose text the peer is told.
+type RefusalError struct {
 	Message string
 }
 
 // Error returns the message.
-func (r *Refusal) Error() string { return r.Message }
+func (r *RefusalError) Error() string { return r.Message }
 
 // withDefaults returns o with zero values replaced, or all that is wrong with it.
 func (o Options) withDefaults() (Options, error) {

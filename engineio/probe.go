@@ -53,7 +53,7 @@ func (p *probe) Packet(packet eiowire.Packet) error {
 	case p.asked && packet.Type == eiowire.Upgrade:
 		return p.sess.upgrade(p)
 	default:
-		return &transport.End{Close: Close{Reason: ReasonTransportError, Err: errProbe}}
+		return &transport.EndError{Close: Close{Reason: ReasonTransportError, Err: errProbe}}
 	}
 }
 
@@ -93,14 +93,14 @@ func (p *probe) fail() {
 // upgrade makes the probed connection the session's transport.
 func (s *Session) upgrade(p *probe) error {
 	if !p.over.CompareAndSwap(false, true) {
-		return &transport.End{Close: Close{Reason: ReasonTransportError, Err: errProbe}}
+		return &transport.EndError{Close: Close{Reason: ReasonTransportError, Err: errProbe}}
 	}
 	s.srv.wheel.Stop(&p.timer)
 	s.mu.Lock()
 	s.probe = nil
 	if !s.isOpen() {
 		s.mu.Unlock()
-		return &transport.End{Close: Close{Reason: ReasonForcedClose}}
+		return &transport.EndError{Close: Close{Reason: ReasonForcedClose}}
 	}
 	s.ws = p.conn
 	if s.paused {

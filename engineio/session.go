@@ -232,9 +232,9 @@ func (s *Session) packet(p eiowire.Packet) error {
 		s.pong()
 		return nil
 	case eiowire.Ping:
-		return &transport.End{Close: Close{Reason: ReasonTransportError, Err: errHeartbeatDirection}}
+		return &transport.EndError{Close: Close{Reason: ReasonTransportError, Err: errHeartbeatDirection}}
 	case eiowire.Close:
-		return &transport.End{Close: Close{Reason: ReasonTransportClose}}
+		return &transport.EndError{Close: Close{Reason: ReasonTransportClose}}
 	default:
 		return nil // open, upgrade and noop mean nothing here
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/sockeye-io/sockeye/internal/netconn"
 )
 
+// responseSize is about the length of an answer to a WebSocket handshake.
+const responseSize = 192
+
 // openPacket encodes the OPEN packet of a session.
 func (s *Server) openPacket(id string, upgrades []string) *transport.Message {
 	return transport.NewPacket(eiowire.AppendOpen([]byte{'0'}, eiowire.Handshake{
@@ -87,6 +90,7 @@ func (s *Server) hijack(w http.ResponseWriter, r *http.Request) (netconn.Conn, [
 	}
 	_ = conn.SetDeadline(time.Time{}) // a connection that is gone shows at the first read
 	taken := hijacked{header: w.Header(), conn: conn, in: rw.Reader}
+	taken.out.Grow(responseSize)
 	_, _, _, err = ws.HTTPUpgrader{Header: taken.header}.Upgrade(r, &taken)
 	if err != nil {
 		refused.Err, refused.Status, refused.Message = err, http.StatusBadRequest, err.Error()
@@ -115,7 +119,7 @@ type hijacked struct {
 
 // Hijack hands the connection out.
 func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return h.conn, bufio.NewReadWriter(h.in, bufio.NewWriterSize(&h.out, 512)), nil
+	return h.conn, bufio.NewReadWriter(h.in, bufio.NewWriterSize(&h.out, 16)), nil
 }
 
 // Header returns the headers set so far.

@@ -199,6 +199,7 @@ func TestUpgradeUnderFire(t *testing.T) {
 }
 
 func (u *upgrader) run(t *testing.T, messages int) {
+	t.Helper()
 	var sid string
 	u.query, sid = u.poller()
 	sess := u.srv.Session(sid)
