@@ -48,14 +48,13 @@ type Session struct {
 
 	rx sync.Mutex // held while a packet is handed over: one Receive at a time
 
-	state atomic.Uint32 // changes only while mu is held
-
 	mu sync.Mutex
 	// Guarded by mu.
 	ws       *websocket.Conn // the transport of a WebSocket session or after an upgrade
 	probe    *probe          // an upgrade under way
 	awaiting bool            // a ping has been sent and its pong has not come
 	paused   bool
+	state    atomic.Uint32 // changes only while mu is held; read at any time
 }
 
 // ID returns the session's id, a secret between server and client.
