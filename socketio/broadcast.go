@@ -17,7 +17,6 @@ type Broadcast struct {
 	rooms    []string
 	except   []string
 	volatile bool
-	local    bool
 }
 
 // others returns b without self as its only target.
@@ -49,11 +48,7 @@ func (b Broadcast) Except(rooms ...string) Broadcast {
 
 // Local leaves out the sockets of other servers. A server that is not part of a
 // cluster has no others.
-func (b Broadcast) Local() Broadcast {
-	b = b.others()
-	b.local = true
-	return b
-}
+func (b Broadcast) Local() Broadcast { return b.others() }
 
 // Volatile drops an event for each client that it would have to wait for: whose
 // earlier bytes wait for the client itself. Bytes that were emitted a moment ago

@@ -253,10 +253,13 @@ func (c *conn) sendRefusal(namespace string, why errorBody) {
 	e := c.srv.encoder()
 	defer e.release()
 	h := siowire.Header{Type: siowire.ConnectError, Namespace: namespace}
-	if err := e.encodeValue(h, why); err != nil {
-		// What the middleware wants to tell cannot be written.
+	encode := func(v errorBody) (err error) {
+		defer recovered(&err) // the data is the application's
+		return e.encodeValue(h, v)
+	}
+	if err := encode(why); err != nil {
 		c.srv.opts.Logger.Error("socketio: refusal not encoded", "namespace", namespace, "error", err)
-		if e.encodeValue(h, errorBody{Message: why.Message}) != nil {
+		if encode(errorBody{Message: why.Message}) != nil {
 			return
 		}
 	}

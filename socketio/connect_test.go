@@ -51,6 +51,11 @@ func TestHandshakeHoldsRequestAndAuth(t *testing.T) {
 	})
 }
 
+// panicky cannot be encoded.
+type panicky struct{}
+
+func (panicky) MarshalJSON() ([]byte, error) { panic("MarshalJSON") }
+
 func TestMiddlewareRefusesWithMessageAndData(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -64,6 +69,7 @@ func TestMiddlewareRefusesWithMessageAndData(t *testing.T) {
 		{"false data is data", &socketio.Error{Message: "nope", Data: 0}, `4{"message":"nope","data":0}`, false},
 		{"other errors stay on the server", errors.New("password table is gone"), `4{"message":"internal error"}`, true},
 		{"what cannot be encoded is left out", &socketio.Error{Message: "nope", Data: make(chan int)}, `4{"message":"nope"}`, false},
+		{"nor what panics when it is encoded", &socketio.Error{Message: "nope", Data: panicky{}}, `4{"message":"nope"}`, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -264,6 +270,29 @@ func TestDisconnectInMiddlewareRefuses(t *testing.T) {
 		c.send("0")
 		c.expect(`4{"message":"Connection refused"}`)
 		c.nothing()
+	})
+}
+
+func TestCloseInMiddlewareEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	bubble(t, socketio.Options{}, func(t *testing.T, r *rig) {
+		r.srv.Use(func(ctx context.Context, s *socketio.Socket) error {
+			s.Close()
+			if !errors.Is(s.Emit("x"), socketio.ErrDisconnected) || ctx.Err() == nil {
+				t.Error("the socket goes on")
+			}
+			return nil
+		})
+		custom := r.srv.Of("/custom")
+		ended := make(chan socketio.Reason, 1)
+		custom.OnDisconnect(func(_ context.Context, _ *socketio.Socket, why socketio.Disconnect) { ended <- why.Reason })
+		c := r.dial()
+		c.join("/custom")
+		c.send("0")
+		c.expect("1/custom,")
+		c.closed()
+		equal(t, "reason in the other namespace", wait(t, "end", ended), socketio.ReasonServerDisconnect)
+		equal(t, "sockets", r.srv.Len()+custom.Len(), 0)
 	})
 }
 

@@ -74,6 +74,7 @@ func TestErrorsOfHandlersReachTheAckAndTheHook(t *testing.T) {
 		{"a wrapped one too", `21["h"]`, errors.Join(secret, &socketio.Error{Message: "no"}), `31[{"error":{"message":"no"}}]`},
 		{"others stay here", `21["h"]`, secret, `31[{"error":{"message":"internal error"}}]`},
 		{"data that cannot be encoded is an internal error", `21["h"]`, &socketio.Error{Message: "no", Data: make(chan int)}, `31[{"error":{"message":"internal error"}}]`},
+		{"nor data that panics when it is encoded", `21["h"]`, &socketio.Error{Message: "no", Data: panicky{}}, `31[{"error":{"message":"internal error"}}]`},
 		{"nobody asked", `2["h"]`, secret, ``},
 		{"the same for On", `21["on"]`, secret, `31[{"error":{"message":"internal error"}}]`},
 		{"and for OnPacket", `21["packet"]`, secret, `31[{"error":{"message":"internal error"}}]`},

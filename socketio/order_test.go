@@ -141,6 +141,16 @@ func TestNamespacesOfAConnectionDoNotWaitForEachOther(t *testing.T) {
 		c.expect(`3/custom,1["pong"]`)
 		c.send(`2/custom,2["ping"]`)
 		c.expect(`3/custom,2["pong"]`)
+
+		p := r.poller()
+		p.join()
+		equal(t, "POST", p.post("40/custom,"), "ok")
+		p.get()
+		answered := make(chan string, 1)
+		go func() { answered <- p.post("42[\"hang\"]\x1e42/custom,1[\"ping\"]") }()
+		equal(t, "poll", p.get(), `43/custom,1["pong"]`)
+		equal(t, "POST", wait(t, "answer", answered), "ok")
+
 		<-time.After(10 * time.Minute) // pongs are seen
 		close(release)
 		c.nothing()

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -51,7 +52,7 @@ func NewServer(o Options) (*Server, error) {
 	srv := &Server{opts: o, engine: engine, wheel: wheel.New(0)}
 	srv.hardLimit = o.InboundBytes + hardLimitPayloads*orDefault(o.Engine.MaxPayload, engineio.DefaultMaxPayload)
 	srv.life, srv.end = context.WithCancel(context.Background())
-	srv.namespaces.Store(new(map[string]*Namespace))
+	srv.namespaces.Store(&map[string]*Namespace{})
 	srv.Namespace = srv.Of("/")
 	engine.Bind(srv.newConn)
 	return srv, nil
@@ -81,10 +82,7 @@ func (srv *Server) Of(name string) *Namespace {
 		return ns
 	}
 	ns := newNamespace(srv, name)
-	all := make(map[string]*Namespace, len(old)+1)
-	for n, other := range old {
-		all[n] = other
-	}
+	all := maps.Clone(old)
 	all[name] = ns
 	srv.namespaces.Store(&all)
 	return ns

@@ -236,6 +236,11 @@ func (s *Socket) Disconnect() {
 	if st := s.stage.Load(); st != nil && st.refuse() {
 		return
 	}
+	s.disconnect()
+}
+
+// disconnect is Disconnect for a socket in whatever state.
+func (s *Socket) disconnect() {
 	if s.end(ReasonServerDisconnect, nil) {
 		s.leaveRooms()
 		s.sendDisconnect()
@@ -258,7 +263,7 @@ func (s *Socket) Close() {
 		if o == nil {
 			break
 		}
-		o.Disconnect()
+		o.disconnect()
 	}
 	c.sess.Close()
 }
