@@ -10,10 +10,13 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sockeye-io/sockeye/conformance/internal/peer"
 )
@@ -107,6 +110,14 @@ func canonical(v any) string {
 		return "{" + strings.Join(list, ",") + "}"
 	}
 	return fmt.Sprintf("?%T", v)
+}
+
+// diff is cmp.Diff for values that are nearly always equal.
+func diff(want, got any) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return cmp.Diff(want, got)
 }
 
 // mutate breaks data in one to three places, mostly with bytes that mean
