@@ -11,7 +11,8 @@ import (
 // The profiles of js/profiles.json: how the server under test is configured.
 const (
 	profileSuite   = "suite"   // the heartbeat and connect timeout that the official suites ask for
-	profileCalm    = "calm"    // a heartbeat too slow to be seen, a short upgrade timeout
+	profileCalm    = "calm"    // timers too slow to be seen
+	profileHasty   = "hasty"   // as calm, with a short upgrade timeout
 	profilePolling = "polling" // as calm, without WebSocket
 )
 
@@ -73,7 +74,12 @@ type difference struct {
 
 // but declares that our server is meant to differ.
 func (n node) but(reference, ours, why string) node {
-	n.differs = &difference{reference, ours, why}
+	return n.differing(difference{reference, ours, why})
+}
+
+// differing is but for a difference that several cases share.
+func (n node) differing(d difference) node {
+	n.differs = &d
 	return n
 }
 

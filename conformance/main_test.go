@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +16,9 @@ import (
 	"github.com/sockeye-io/sockeye/conformance/internal/peer"
 	"github.com/sockeye-io/sockeye/conformance/internal/sut"
 )
+
+// casesAtOnce is how many cases run side by side.
+const casesAtOnce = 12
 
 // shutdownTimeout bounds the end of a server under test.
 const shutdownTimeout = 20 * time.Second
@@ -27,6 +32,11 @@ var oracle struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// Nearly all of the time is waiting for timers of the protocol, so more cases run at once than there are cores.
+	if err := flag.Set("test.parallel", strconv.Itoa(casesAtOnce)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	if oracle.process != nil {
 		oracle.process.Stop()
