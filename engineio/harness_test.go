@@ -33,6 +33,12 @@ type rig struct {
 // bubble runs fn with a server that has the given options.
 func bubble(t *testing.T, o engineio.Options, fn func(t *testing.T, r *rig)) {
 	t.Helper()
+	bubbleWith(t, o, func(h http.Handler) http.Handler { return h }, fn)
+}
+
+// bubbleWith is bubble with HTTP middleware around the server.
+func bubbleWith(t *testing.T, o engineio.Options, middleware func(http.Handler) http.Handler, fn func(t *testing.T, r *rig)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		if o.Logger == nil {
 			o.Logger = slog.New(slog.DiscardHandler)
@@ -44,7 +50,7 @@ func bubble(t *testing.T, o engineio.Options, fn func(t *testing.T, r *rig)) {
 		r := &rig{t: t, srv: srv, listener: memnet.Listen(memnet.Options{}), header: http.Header{}}
 		transport := &http.Transport{DialContext: r.listener.DialContext}
 		r.client = &http.Client{Transport: transport}
-		hs := &http.Server{Handler: srv, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+		hs := &http.Server{Handler: middleware(srv), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 		served := make(chan struct{})
 		go func() {
 			defer close(served)

@@ -36,10 +36,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case refused != nil:
 		s.refuse(w, refused)
-	case sess != nil && upgrade:
-		s.serveProbe(w, r, sess)
 	case sess != nil:
-		s.servePolling(w, r, sess)
+		s.setHeaders(w.Header(), r, sess.id, false)
+		if upgrade {
+			s.serveProbe(w, r, sess)
+		} else {
+			s.servePolling(w, r, sess)
+		}
 	case upgrade:
 		s.handshakeWebSocket(w, r, own)
 	default:
@@ -215,6 +218,7 @@ func (s *Server) handshakePolling(w http.ResponseWriter, r *http.Request, own en
 	if !s.opts.DisableUpgrades && s.allows(WebSocket) {
 		upgrades = append(upgrades, WebSocket)
 	}
+	s.setHeaders(w.Header(), r, sess.id, true)
 	sess.poll = polling.New(&s.polling, (*pollSink)(sess), &sess.queue, s.pollPackets(r))
 	sess.queue.SetDrainer(sess.poll, true)
 	s.open(sess, upgrades)

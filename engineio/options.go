@@ -81,6 +81,22 @@ type Options struct {
 	// Every kept header costs its length in memory for each connection.
 	KeepHeaders []string
 
+	// Cookie, if set, makes the cookie that the answer to a handshake sets, on
+	// either transport; nil sets none. SessionCookie makes the usual one. A load balancer
+	// may use it to keep a session's requests on one server. It is called concurrently.
+	Cookie func(r *http.Request, sid string) *http.Cookie
+	// Headers, if set, may change the headers of the answer to an accepted
+	// request, that to a WebSocket handshake included. The request of a handshake
+	// has no sid in its query. It is called concurrently.
+	Headers func(h http.Header, r *http.Request, sid string)
+
+	// Compressors are the content codings for answers to polls, in order of
+	// preference. Nil means gzip and deflate; empty means none.
+	Compressors []Compressor
+	// CompressionThreshold is the smallest answer that is compressed, in bytes.
+	// Zero means 1024.
+	CompressionThreshold int
+
 	// Handshake, if set, is asked about each new session before it exists, on
 	// either transport. An error refuses it with status 403; its text is sent to
 	// the peer if it is a *RefusalError, "Forbidden" otherwise. The value is kept as
@@ -136,6 +152,15 @@ func (o Options) withDefaults() (Options, error) {
 	duration("CloseTimeout", &o.CloseTimeout, DefaultCloseTimeout)
 	size("MaxPayload", &o.MaxPayload, DefaultMaxPayload)
 	size("OutboundLimit", &o.OutboundLimit, DefaultOutboundLimit)
+	size("CompressionThreshold", &o.CompressionThreshold, DefaultCompressionThreshold)
+	if o.Compressors == nil {
+		o.Compressors = []Compressor{Gzip(), Deflate()}
+	}
+	for i, c := range o.Compressors {
+		if c == nil {
+			faults = append(faults, fmt.Errorf("engineio: Options.Compressors[%d] is nil", i))
+		}
+	}
 	if o.Transports == nil {
 		o.Transports = []string{Polling, WebSocket}
 	}

@@ -19,6 +19,8 @@ func TestEveryRuleOfTheOptions(t *testing.T) {
 		"CloseTimeout is -1s":        {CloseTimeout: -time.Second},
 		"MaxPayload is -1":           {MaxPayload: -1},
 		"OutboundLimit is -1":        {OutboundLimit: -1},
+		"CompressionThreshold is -1": {CompressionThreshold: -1},
+		"Compressors[1] is nil":      {Compressors: []engineio.Compressor{engineio.Gzip(), nil}},
 		"Transports is empty":        {Transports: []string{}},
 		`Transports[1] is "carrier"`: {Transports: []string{"polling", "carrier"}},
 		"TrustedProxies[0]":          {TrustedProxies: []netip.Prefix{{}}},

@@ -52,6 +52,9 @@ func NewServer(o Options) (*Server, error) {
 	s.flusher = transport.NewFlusher(&s.group)
 	s.ws = websocket.Config{MaxPayload: o.MaxPayload, CloseTimeout: o.CloseTimeout, Group: &s.group}
 	s.polling = polling.Config{MaxPayload: o.MaxPayload, CloseTimeout: o.CloseTimeout, Group: &s.group}
+	if len(o.Compressors) > 0 {
+		s.polling.Compress = s.compress
+	}
 	s.app = &app{srv: s}
 	s.accept = s.app.accept
 	return s, nil

@@ -36,6 +36,7 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, own 
 		s.refuse(w, refused)
 		return
 	}
+	s.setHeaders(w.Header(), r, sess.id, true)
 	nc, response, ok := s.hijack(w, r)
 	if !ok {
 		s.remove(sess)

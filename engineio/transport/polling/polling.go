@@ -2,6 +2,7 @@ package polling
 
 import (
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -33,6 +34,9 @@ type Config struct {
 	MaxPayload   int           // the largest body of a POST, in bytes
 	CloseTimeout time.Duration // how long the last packets wait for a GET
 	Group        *worker.Group // runs the goroutines
+	// Compress, if set, returns the body of an answer as it is to be sent and
+	// sets the headers that say how. It may return body itself.
+	Compress func(h http.Header, r *http.Request, body []byte) []byte
 }
 
 // Transport carries one session. Its methods may be called from any goroutine.

@@ -30,7 +30,7 @@ func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
 	}
 	for held := false; ; {
 		if body := t.next(held); body != nil {
-			if err := answer(w, control, body); err != nil {
+			if err := t.answer(w, r, control, body); err != nil {
 				t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: errors.Join(ErrPollAborted, err)})
 			}
 			return
@@ -105,8 +105,11 @@ func (t *Transport) abandon() {
 }
 
 // answer writes a payload and sees to it that it has left.
-func answer(w http.ResponseWriter, control *http.ResponseController, body []byte) error {
+func (t *Transport) answer(w http.ResponseWriter, r *http.Request, control *http.ResponseController, body []byte) error {
 	h := w.Header()
+	if t.cfg.Compress != nil {
+		body = t.cfg.Compress(h, r, body)
+	}
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
