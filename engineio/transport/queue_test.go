@@ -473,12 +473,14 @@ func TestTakePayload(t *testing.T) {
 				q.WritePacket("2")
 				mustShare(t, q, message("b"))
 			},
-			0, 100, []string{"4a\x1e2\x1e4b"},
+			0, 100,
+			[]string{"4a\x1e2\x1e4b"},
 		},
 		{
 			"binary is base64 behind its text",
 			func(t *testing.T, q *transport.Queue) { mustWrite(t, q, "a", []byte{1, 2, 3}, []byte{4}, nil) },
-			0, 100, []string{"4a\x1ebAQID\x1ebBA==\x1eb"},
+			0, 100,
+			[]string{"4a\x1ebAQID\x1ebBA==\x1eb"},
 		},
 		{
 			"no more packets than asked for",
@@ -486,7 +488,8 @@ func TestTakePayload(t *testing.T) {
 				mustWrite(t, q, "a", []byte{1}, []byte{2})
 				mustWrite(t, q, "b")
 			},
-			2, 100, []string{"4a\x1ebAQ==", "bAg==\x1e4b"},
+			2, 100,
+			[]string{"4a\x1ebAQ==", "bAg==\x1e4b"},
 		},
 		{
 			"a packet that would exceed the size waits whole",
@@ -495,17 +498,20 @@ func TestTakePayload(t *testing.T) {
 					mustShare(t, q, message(x(30)))
 				}
 			},
-			0, 63, []string{"4" + x(30) + "\x1e4" + x(30), "4" + x(30) + "\x1e4" + x(30)},
+			0, 63,
+			[]string{"4" + x(30) + "\x1e4" + x(30), "4" + x(30) + "\x1e4" + x(30)},
 		},
 		{
 			"a first packet may be larger than the size",
 			func(t *testing.T, q *transport.Queue) { mustWrite(t, q, x(3000)); mustWrite(t, q, "b") },
-			0, 100, []string{"4" + x(3000), "4b"},
+			0, 100,
+			[]string{"4" + x(3000), "4b"},
 		},
 		{
 			"the size counts base64, not bytes",
 			func(t *testing.T, q *transport.Queue) { mustWrite(t, q, "a", make([]byte, 60)); mustWrite(t, q, "b") },
-			0, 80, []string{"4a", "b" + x(80), "4b"},
+			0, 80,
+			[]string{"4a", "b" + x(80), "4b"},
 		},
 		{
 			"headers of every length are read",
@@ -514,7 +520,8 @@ func TestTakePayload(t *testing.T) {
 					mustShare(t, q, message(x(n)))
 				}
 			},
-			1, 1 << 20, []string{"4" + x(124), "4" + x(125), "4" + x(65534), "4" + x(65535)},
+			1, 1 << 20,
+			[]string{"4" + x(124), "4" + x(125), "4" + x(65534), "4" + x(65535)},
 		},
 	} {
 		t.Run(test.rule, func(t *testing.T) {

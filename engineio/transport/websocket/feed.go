@@ -105,11 +105,11 @@ func (c *Conn) admit(h header) error {
 	if h.opcode >= opClose {
 		return nil
 	}
-	total := h.length
+	left := int64(c.cfg.MaxPayload)
 	if c.in != nil {
-		total += int64(len(c.in.fragments))
+		left -= int64(len(c.in.fragments))
 	}
-	if total > int64(c.cfg.MaxPayload) {
+	if h.length > left { // not a sum: the length may be anything up to 2^63-1
 		return transport.ErrMessageTooLarge
 	}
 	return nil
