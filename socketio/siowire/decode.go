@@ -86,11 +86,6 @@ func decodePlain(text []byte, attachments [][]byte, dst any) bool {
 			return false
 		}
 		*p = bytes.Clone(text)
-	case *jsontext.Value:
-		if p == nil {
-			return false
-		}
-		*p = bytes.Clone(text)
 	default:
 		return false
 	}

@@ -1,13 +1,11 @@
 package siowire
 
 import (
-	stdjson "encoding/json"
+	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // encoder writes the arguments of one packet.
@@ -52,9 +50,7 @@ func (e *encoder) append(dst []byte, v any) ([]byte, error) {
 		return appendFloat(dst, float64(v), 32), nil
 	case Raw:
 		return e.raw(dst, v)
-	case stdjson.RawMessage:
-		return appendText(dst, v)
-	case jsontext.Value:
+	case json.RawMessage:
 		return appendText(dst, v)
 	case []any:
 		return e.list(dst, v)

@@ -268,7 +268,9 @@ func TestAppendArgsRefuses(t *testing.T) {
 		{"text that is no JSON", event, "x", []any{json.RawMessage("{")}, 0, siowire.ErrSyntax},
 		{"text with more behind it", event, "x", []any{json.RawMessage("1 2")}, 0, siowire.ErrSyntax},
 		{"text of nothing but white space", event, "x", []any{json.RawMessage(" ")}, 0, siowire.ErrSyntax},
-		{"text with broken UTF-8", event, "x", []any{jsontext.Value("\"\xff\"")}, 0, siowire.ErrUTF8},
+		{"text with broken UTF-8", event, "x", []any{json.RawMessage("\"\xff\"")}, 0, siowire.ErrUTF8},
+		{"text with broken UTF-8 within a value", event, "x", []any{1, struct{ A json.RawMessage }{json.RawMessage("\"\xff\"")}}, 1, siowire.ErrUTF8},
+		{"text of the other package with broken UTF-8", event, "x", []any{jsontext.Value("\"\xff\"")}, 0, siowire.ErrUTF8},
 		{"what looks like a placeholder beside one", event, "x", []any{literal, []byte{1}}, -1, siowire.ErrPlaceholder},
 		{"the same in a map", event, "x", []any{[]byte{1}, map[string]any{"_placeholder": true}}, -1, siowire.ErrPlaceholder},
 	} {

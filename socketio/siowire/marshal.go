@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -59,6 +60,9 @@ func (e *encoder) marshal(dst []byte, v any) ([]byte, error) {
 	}
 	m.encoder, m.out = *e, dst
 	err := json.MarshalWrite(m, v, options)
+	if err == nil && !utf8.Valid(m.out[len(dst):]) {
+		err = ErrUTF8 // in text that a MarshalJSON wrote: the library mends all other
+	}
 	*e, dst = m.encoder, m.out
 	m.encoder, m.out = encoder{}, nil
 	e.parser.marshalers.Put(m)
