@@ -1,15 +1,8 @@
 package conformance
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"io"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/sockeye-io/sockeye/conformance/internal/cutter"
 	"github.com/sockeye-io/sockeye/conformance/internal/peer"
@@ -79,10 +72,10 @@ func runScenarios(t *testing.T, program peer.Command, scenarios []scenario, base
 			defer proxy.Close()
 			program := program
 			program.Args = append(program.Args[:len(program.Args):len(program.Args)], proxy.URL(), mode, proxy.ControlURL())
-			results := runProgram(t, program)
+			results := peer.Run(t, program)
 			for _, s := range scenarios {
 				t.Run(s.name, func(t *testing.T) {
-					checkResult(t, results[s.name], s.wanted(mode))
+					results[s.name].Check(t, s.wanted(mode))
 				})
 				delete(results, s.name)
 			}
@@ -90,60 +83,6 @@ func runScenarios(t *testing.T, program peer.Command, scenarios []scenario, base
 				t.Errorf("the program ran %q, which nobody checks", name)
 			}
 		})
-	}
-}
-
-// A result is one line that a client program prints.
-type result struct {
-	Name   string
-	Result json.RawMessage
-	Error  string
-}
-
-// runProgram runs a client program to its end and returns its results by name.
-func runProgram(t *testing.T, program peer.Command) map[string]result {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	p, err := peer.Start(ctx, program)
-	if err != nil {
-		t.Fatalf("client: %v", err)
-	}
-	defer p.Stop()
-	results := make(map[string]result)
-	for {
-		line, err := p.Line(ctx)
-		if errors.Is(err, io.EOF) {
-			if waitErr := p.Wait(ctx); waitErr != nil {
-				t.Errorf("client: %v", err)
-			}
-			return results
-		}
-		if err != nil {
-			t.Fatalf("client: %v", err)
-		}
-		var r result
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
-			t.Fatalf("client said %q: %v", line, err)
-		}
-		results[r.Name] = r
-	}
-}
-
-func checkResult(t *testing.T, r result, want string) {
-	t.Helper()
-	if r.Error != "" {
-		t.Fatalf("%s", r.Error)
-	}
-	if r.Result == nil {
-		t.Fatal("the program did not come to this scenario")
-	}
-	var got, wanted any
-	if err := errors.Join(json.Unmarshal(r.Result, &got), json.Unmarshal([]byte(want), &wanted)); err != nil {
-		t.Fatalf("result %s: %v", r.Result, err)
-	}
-	if diff := cmp.Diff(wanted, got); diff != "" {
-		t.Fatalf("result differs (-want +got):\n%s", diff)
 	}
 }
 

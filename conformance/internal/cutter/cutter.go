@@ -18,9 +18,9 @@ type Proxy struct {
 	control  *httptest.Server
 
 	// guarded by mu
-	mu     sync.Mutex
-	conns  map[net.Conn]struct{}
-	closed bool
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+	down  bool
 
 	running sync.WaitGroup
 }
@@ -32,10 +32,17 @@ func New(target string) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{target: target, listener: listener, conns: make(map[net.Conn]struct{})}
-	p.control = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		p.Cut()
-		w.WriteHeader(http.StatusNoContent)
-	}))
+	var control http.ServeMux
+	command := func(pattern string, fn func()) {
+		control.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
+			fn()
+			w.WriteHeader(http.StatusNoContent)
+		})
+	}
+	command("/", p.Cut)
+	command("/down", func() { p.setDown(true) })
+	command("/up", func() { p.setDown(false) })
+	p.control = httptest.NewServer(&control)
 	p.running.Go(p.accept)
 	return p, nil
 }
@@ -43,7 +50,8 @@ func New(target string) (*Proxy, error) {
 // URL returns the proxy's base URL.
 func (p *Proxy) URL() string { return "http://" + p.listener.Addr().String() }
 
-// ControlURL returns the URL that cuts all connections when it is requested.
+// ControlURL returns the URL that cuts all connections when it is requested. Its path /down also ends every
+// new connection until /up.
 func (p *Proxy) ControlURL() string { return p.control.URL }
 
 // Cut ends every connection. New ones are accepted as before.
@@ -55,14 +63,21 @@ func (p *Proxy) Cut() {
 	}
 }
 
+// setDown cuts every connection and the ones to come, or lets new ones through again.
+func (p *Proxy) setDown(down bool) {
+	p.mu.Lock()
+	p.down = down
+	p.mu.Unlock()
+	if down {
+		p.Cut()
+	}
+}
+
 // Close ends the proxy and waits for its goroutines.
 func (p *Proxy) Close() {
 	p.listener.Close()
 	p.control.Close()
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
-	p.Cut()
+	p.setDown(true)
 	p.running.Wait()
 }
 
@@ -80,7 +95,7 @@ func (p *Proxy) track(conn net.Conn) (untrack func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns[conn] = struct{}{}
-	if p.closed {
+	if p.down {
 		conn.Close()
 	}
 	return func() {
