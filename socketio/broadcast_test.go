@@ -74,7 +74,7 @@ func TestBroadcastIsAnImmutableValue(t *testing.T) {
 	bubble(t, socketio.Options{}, func(t *testing.T, r *rig) {
 		clients, _ := crowd(r)
 		// Room for more in the slices must not be shared.
-		base := r.srv.To("q1", "q2", "q3").Except("p1", "p2", "p3")
+		base := r.srv.To("q1", "q2", "q3").To("q4").Except("p1", "p2", "p3").Except("p4")
 		toX, toY := base.To("x"), base.To("y")
 		noX, noY := toX.Except("x"), toX.Except("y")
 		must(t, toX.Emit("to x"))
@@ -170,6 +170,8 @@ func TestVolatileIsDroppedWhenTheClientIsBehindOnly(t *testing.T) {
 		p := r.poller()
 		polling := r.srv.Socket(p.join())
 		must(t, polling.Volatile().Emit("dropped", []byte{1})) // no poll is open
+		must(t, r.srv.Volatile().Emit("dropped for it"))
+		c.expect(`2["dropped for it"]`)
 		must(t, polling.Emit("kept"))
 		equal(t, "payload", p.get(), `42["kept"]`)
 	})

@@ -75,6 +75,8 @@ func TestCallEndsOnceWhateverEndsIt(t *testing.T) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 				equal(t, "calls pending", s.Pending(), 0)
+				_, _, owed := s.Held()
+				equal(t, "acknowledgements owed", owed, 0)
 				if tt.want == nil || errors.Is(tt.want, context.DeadlineExceeded) {
 					c.send("30[]", "30[1]", `399["x"]`) // late, twice, and unknown: ignored
 					c.nothing()
@@ -144,8 +146,10 @@ func TestCallInHandlerCompletes(t *testing.T) {
 			return n + 1, err
 		})
 		c, _ := r.socket()
+		start := time.Now()
 		c.send(`2100["ask",5]`)
 		c.expect(`20["question",5]`)
+		equal(t, "time until the question leaves", time.Since(start), 0)
 		<-time.After(5 * time.Minute) // pings and pongs go on
 		c.send(`30[41]`)
 		c.expect(`3100[42]`)

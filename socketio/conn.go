@@ -85,7 +85,6 @@ func (c *conn) Receive(data []byte, binary bool) {
 	}
 	if err != nil {
 		c.dead = true
-		c.closeAll(ReasonForcedClose, err)
 		c.sess.CloseReason(ReasonForcedClose, err)
 	}
 }
@@ -207,12 +206,10 @@ func (c *conn) Turn(t *engineio.Turn) {
 	}
 }
 
-// Closed implements engineio.Receiver.
-func (c *conn) Closed(why engineio.Close) { c.closeAll(why.Reason, why.Err) }
-
-// closeAll ends every socket and lets no new one in. It may be called by the
-// session, so what takes more than conn.mu happens on another goroutine.
-func (c *conn) closeAll(reason Reason, err error) {
+// Closed implements engineio.Receiver: it ends every socket and lets no new one
+// in. The session calls it from anywhere, so what takes more than conn.mu happens
+// on another goroutine.
+func (c *conn) Closed(why engineio.Close) {
 	c.mu.Lock()
 	c.closing = true
 	c.joinedLocked()
@@ -225,7 +222,7 @@ func (c *conn) closeAll(reason Reason, err error) {
 		if s == nil {
 			break
 		}
-		if s.end(reason, err) {
+		if s.end(why.Reason, why.Err) {
 			ended = append(ended, s)
 		}
 	}

@@ -183,7 +183,7 @@ func (s *Socket) accept() {
 		rooms = st.rooms
 	}
 	accepted := false
-	s.ns.index.Add(s.id, s, rooms, func() {
+	err := s.ns.index.Add(s.id, s, rooms, func() {
 		if accepted = s.open(); accepted {
 			s.greet(e, st)
 		}
@@ -193,7 +193,12 @@ func (s *Socket) accept() {
 		st.mu.Unlock()
 		s.stage.Store(nil)
 	}
-	if !accepted {
+	switch {
+	case err != nil: // another socket has this id
+		s.report(s.Context(), "connect", err)
+		s.refuse(errorBody{Message: internalError})
+		return
+	case !accepted:
 		s.ns.index.Remove(s.id)
 		return
 	}
@@ -237,15 +242,11 @@ func (s *Socket) greet(e *encoder, st *stage) {
 
 // refuse ends a socket that was not accepted.
 func (s *Socket) refuse(why errorBody) {
-	c := s.conn
 	if st := s.stage.Load(); st != nil {
 		st.refuse()
 	}
-	gone := s.ended.Load() != nil
 	s.end(ReasonServerDisconnect, nil)
-	if !gone {
-		c.sendRefusal(s.ns.name, why)
-	}
+	s.conn.sendRefusal(s.ns.name, why)
 }
 
 // sendRefusal sends a CONNECT_ERROR.

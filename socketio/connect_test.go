@@ -217,6 +217,7 @@ func TestOnConnectRunsBehindConnectAndBeforeEvents(t *testing.T) {
 	t.Parallel()
 	for _, middleware := range []bool{true, false} {
 		bubble(t, socketio.Options{}, func(t *testing.T, r *rig) {
+			r.srv.Concurrency(4) // of events
 			if middleware {
 				r.srv.Use(func(context.Context, *socketio.Socket) error { return nil })
 			}
@@ -233,6 +234,7 @@ func TestOnConnectRunsBehindConnectAndBeforeEvents(t *testing.T) {
 			c.joined("")
 			c.expect(`20["who"]`)
 			c.send(`2["e"]`)
+			<-time.After(time.Second)
 			c.nothing()
 			c.send("30[]")
 			c.expect(`2["ready"]`, `2["event seen"]`)
@@ -305,6 +307,10 @@ func TestConnectionLostDuringMiddleware(t *testing.T) {
 			done <- context.Cause(ctx)
 			return nil
 		})
+		r.srv.Use(func(context.Context, *socketio.Socket) error {
+			t.Error("the next middleware, for a lost connection")
+			return nil
+		})
 		r.srv.OnConnect(func(context.Context, *socketio.Socket) error {
 			t.Error("OnConnect of a lost connection")
 			return nil
@@ -318,6 +324,22 @@ func TestConnectionLostDuringMiddleware(t *testing.T) {
 		}
 		synctest.Wait()
 		equal(t, "sockets", r.srv.Len(), 0)
+	})
+}
+
+// A packet that is being received while the server closes the connection makes no
+// new socket.
+func TestConnectDuringCloseIsIgnored(t *testing.T) {
+	t.Parallel()
+	bubble(t, socketio.Options{}, func(t *testing.T, r *rig) {
+		r.srv.Of("/custom")
+		_, s := r.socket()
+		s.Close()
+		for _, packet := range []string{"0", "0/custom,", `2["x"]`, `2/custom,["x"]`} {
+			s.Feed([]byte(packet))
+		}
+		synctest.Wait()
+		equal(t, "sockets", r.srv.Len()+r.srv.Of("/custom").Len(), 0)
 	})
 }
 

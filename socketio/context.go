@@ -36,7 +36,7 @@ func (c *socketContext) Err() error {
 	if s.life != nil {
 		return s.life.ctx.Err()
 	}
-	if s.ended.Load() != nil {
+	if s.gone() {
 		return context.Canceled
 	}
 	return nil
@@ -51,7 +51,7 @@ func (c *socketContext) Value(key any) any {
 	s.conn.mu.Lock()
 	l := s.life
 	s.conn.mu.Unlock()
-	if l == nil && s.ended.Load() == nil {
+	if l == nil && !s.gone() {
 		return nil // whoever looks for a cause finds none
 	}
 	return c.begun().ctx.Value(key)

@@ -234,9 +234,12 @@ func TestEventsBeforeTheEnd(t *testing.T) {
 				})
 				c, s := r.socket()
 				c.send(`2["e",1]`, `2["e",2]`, `2["e",3]`)
-				synctest.Wait()
+				<-time.After(time.Second) // somebody else reads on
 				tt.end(c, s)
-				synctest.Wait()
+				<-time.After(time.Second)
+				if s.Context().Err() == nil {
+					t.Fatal("the socket goes on")
+				}
 				close(release)
 				wait(t, "end", done)
 				equal(t, "order", strings.Join(order, " "), tt.want)

@@ -380,7 +380,7 @@ func (s *Socket) callDisconnect(fn DisconnectHandler, why Disconnect) (err error
 
 // recovered turns a panic into an error. It must be deferred itself.
 func recovered(err *error) {
-	if v := recover(); v != nil {
+	if v := recover(); v != nil { //nolint:revive // it is deferred itself, everywhere
 		*err = &PanicError{Value: v, Stack: debug.Stack()}
 	}
 }
@@ -437,7 +437,7 @@ func (s *Socket) report(ctx context.Context, event string, err error) {
 
 // isOwnEnd reports whether err only says that the socket has ended.
 func (s *Socket) isOwnEnd(err error) bool {
-	if s.ended.Load() == nil {
+	if !s.gone() {
 		return false
 	}
 	var end *DisconnectedError

@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"slices"
 
@@ -40,9 +39,6 @@ func (e *encoder) release() {
 
 // encode encodes an event or an acknowledgement.
 func (e *encoder) encode(h siowire.Header, event string, args []any) (err error) {
-	if h.Type == siowire.Event && siowire.Reserved(event) {
-		return &EncodeError{Arg: -1, Err: fmt.Errorf("%w: %s", siowire.ErrReserved, event)}
-	}
 	e.head, e.attachments, err = e.srv.opts.Parser.AppendArgs(e.head[:0], h, event, args)
 	return err
 }

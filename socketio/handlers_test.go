@@ -18,7 +18,7 @@ import (
 
 type point struct{ X, Y int }
 
-func (p point) MarshalArgs() ([]any, error) { return []any{p.X, p.Y}, nil }
+func (p *point) MarshalArgs() ([]any, error) { return []any{p.X, p.Y}, nil }
 func (p *point) UnmarshalArgs(args socketio.Args) error {
 	return errors.Join(args.Decode(0, &p.X), args.Decode(1, &p.Y))
 }
@@ -33,7 +33,7 @@ func TestTypedHandlers(t *testing.T) {
 			return socketio.Emit(s, chatMessage, user{strings.ToUpper(u.Name)})
 		})
 		socketio.Handle(srv, "len", func(_ context.Context, _ *socketio.Socket, b []byte) (int, error) { return len(b), nil })
-		socketio.Handle(srv, "swap", func(_ context.Context, _ *socketio.Socket, p point) (point, error) { return point{p.Y, p.X}, nil })
+		socketio.Handle(srv, "swap", func(_ context.Context, _ *socketio.Socket, p point) (*point, error) { return &point{p.Y, p.X}, nil })
 		socketio.Handle(srv, "echo", func(_ context.Context, _ *socketio.Socket, a socketio.Args) (socketio.Args, error) { return a, nil })
 		socketio.Handle(srv, "none", func(context.Context, *socketio.Socket, struct{}) (struct{}, error) { return struct{}{}, nil })
 		socketio.On(srv, "on", func(context.Context, *socketio.Socket, struct{}) error { return nil })
@@ -54,7 +54,7 @@ func TestTypedHandlers(t *testing.T) {
 		c.send(`51-4["len",{"_placeholder":true,"num":0}]`)
 		c.sendBinary("12345")
 		c.expect(`34[5]`)
-		must(t, socketio.Emit(srv, "point", point{3, 4}))
+		must(t, socketio.Emit(srv, "point", &point{3, 4}))
 		must(t, socketio.Emit(s.Volatile(), "empty", struct{}{}))
 		c.expect(`2["point",3,4]`, `2["empty"]`)
 		c.send(`56-7["nobody"]`)

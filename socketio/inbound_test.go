@@ -180,3 +180,49 @@ func TestCallInHandlerEndsAtTheHardLimit(t *testing.T) {
 		equal(t, "calls pending", s.Pending(), 0)
 	})
 }
+
+// The same for a call that does not tell that a handler waits for it.
+func TestCallWithForeignContextEndsAtTheHardLimit(t *testing.T) {
+	t.Parallel()
+	o := socketio.Options{InboundBytes: 10_000, Engine: engineio.Options{MaxPayload: 10_000}}
+	bubble(t, o, func(t *testing.T, r *rig) {
+		result := make(chan error, 1)
+		socketio.On(r.srv, "ask", func(_ context.Context, s *socketio.Socket, _ struct{}) error {
+			_, err := s.Call(context.Background(), "q")
+			result <- err
+			return nil
+		})
+		c, _ := r.socket()
+		c.send(`2["ask"]`)
+		c.expect(`20["q"]`)
+		for range 20 {
+			c.send(`2["b","` + strings.Repeat("x", 5000) + `"]`)
+		}
+		if err := wait(t, "call", result); !errors.Is(err, socketio.ErrInboundFull) {
+			t.Errorf("got %v, want ErrInboundFull", err)
+		}
+	})
+}
+
+// When the last call has ended, the first limit counts again.
+func TestFirstLimitCountsAgainBehindTheLastCall(t *testing.T) {
+	t.Parallel()
+	bubble(t, socketio.Options{InboundPackets: 10}, func(t *testing.T, r *rig) {
+		during, after := make(chan bool, 1), make(chan bool, 1)
+		socketio.On(r.srv, "ask", func(ctx context.Context, s *socketio.Socket, _ struct{}) error {
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			time.AfterFunc(time.Second, func() { during <- s.Paused() })
+			_, err := s.Call(ctx, "q")
+			after <- s.Paused()
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want DeadlineExceeded", err)
+			}
+			return nil
+		})
+		c, _ := r.socket()
+		c.send(append([]string{`2["ask"]`}, events(50)...)...)
+		equal(t, "paused during the call", wait(t, "call", during), false)
+		equal(t, "paused after the call", wait(t, "call", after), true)
+	})
+}

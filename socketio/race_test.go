@@ -73,7 +73,7 @@ func TestEverythingAgainstEverything(t *testing.T) {
 func visit(r *rig, g int, key socketio.Key[int]) {
 	c := r.dial()
 	go func() {
-		for range c.in { //nolint:revive // what comes does not matter
+		for range c.in {
 		}
 	}()
 	defer c.leave()

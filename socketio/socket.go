@@ -83,6 +83,9 @@ func (s *Socket) Handshake() Handshake {
 // get another one.
 func (s *Socket) Context() context.Context { return (*socketContext)(s) }
 
+// gone reports whether the socket has ended.
+func (s *Socket) gone() bool { return s.ended.Load() != nil }
+
 // handlerSet implements HandlerSet.
 func (s *Socket) handlerSet() *handlerSet {
 	if h := s.own.Load(); h != nil {
@@ -125,7 +128,7 @@ func (s *Socket) emit(event string, args []any, volatile bool) error {
 // watchOutgoing shows the packet in e to the namespace's OnAnyOutgoing handlers.
 func (s *Socket) watchOutgoing(e *encoder) error {
 	watchers := s.ns.handlers.load().anyOutgoing
-	if len(watchers) == 0 || s.ended.Load() != nil {
+	if len(watchers) == 0 || s.gone() {
 		return nil
 	}
 	p, err := e.packet(s)
@@ -171,7 +174,7 @@ func (s *Socket) Join(rooms ...string) {
 	if st := s.stage.Load(); st != nil && st.join(rooms) {
 		return
 	}
-	if s.ended.Load() == nil {
+	if !s.gone() {
 		s.ns.index.Join(s.id, rooms...)
 	}
 }

@@ -146,8 +146,8 @@ func replyError(args Args) error {
 			Data    any     `json:"data"`
 		} `json:"error"`
 	}
-	if args.Decode(0, &reply) != nil || reply.Error.Message == nil {
-		return nil
+	if err := args.Decode(0, &reply); err == nil && reply.Error.Message != nil {
+		return &Error{Message: *reply.Error.Message, Data: reply.Error.Data}
 	}
-	return &Error{Message: *reply.Error.Message, Data: reply.Error.Data}
+	return nil // it is the application's own
 }
