@@ -42,7 +42,8 @@ var layers = []layer{
 
 	// Bytes <-> packets. Pure: no goroutines, no I/O, no clock.
 	{"engineio/eiowire", nil},
-	{"socketio/siowire", nil},
+	{"socketio/siowire/internal/gojson", nil},
+	{"socketio/siowire", []string{"socketio/siowire/internal/gojson"}},
 
 	// Carrying Engine.IO packets.
 	{"engineio/transport", []string{"engineio/eiowire", "internal/worker"}},

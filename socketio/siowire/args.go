@@ -1,5 +1,7 @@
 package siowire
 
+import "slices"
+
 // Codec decodes the values of one encoding, for the [Args] of a Parser. Its
 // method may be called from any number of goroutines at once.
 type Codec interface {
@@ -11,30 +13,38 @@ type Codec interface {
 // inlineArgs is the number of arguments that need no memory of their own.
 const inlineArgs = 4
 
-// span is where a value stands in a message.
-type span struct{ start, end uint32 }
+// Span is where a value stands in a message: from byte Start up to End.
+type Span struct{ Start, End uint32 }
 
 // Args are the undecoded arguments of a packet. The zero value is empty. Args is
 // a value: it may be copied, and read by any number of goroutines at once.
 type Args struct {
 	codec  Codec
 	text   []byte // that inline and rare.spans refer to
-	inline [inlineArgs]span
+	inline [inlineArgs]Span
 	n      int
 	rare   *rareArgs // nil unless there are attachments or many arguments
 }
 
 // rareArgs is what few packets have.
 type rareArgs struct {
-	spans       []span   // of the arguments from inlineArgs on
-	values      [][]byte // all values, in place of text and spans
+	spans       []Span // of the arguments from inlineArgs on
 	attachments [][]byte
 }
 
-// NewArgs returns Args of values that are decoded by c, for a [Parser] other than
-// JSON. It keeps both slices: they must not be changed any more.
-func NewArgs(c Codec, values, attachments [][]byte) Args {
-	return Args{codec: c, n: len(values), rare: &rareArgs{values: values, attachments: attachments}}
+// NewArgs returns Args of the values that stand at spans in message and are
+// decoded by c, for a [Parser] other than JSON. It keeps message and attachments,
+// which must not be changed any more, and copies spans. A Span that does not lie
+// in the message makes the methods that use it panic.
+func NewArgs(c Codec, message []byte, spans []Span, attachments [][]byte) Args {
+	a := Args{codec: c, text: message, n: len(spans)}
+	if n := copy(a.inline[:], spans); n < len(spans) {
+		needRare(&a).spans = slices.Clone(spans[n:])
+	}
+	if len(attachments) > 0 {
+		needRare(&a).attachments = attachments
+	}
+	return a
 }
 
 // Len returns the number of arguments.
@@ -49,18 +59,14 @@ func (a Args) Raw(i int) Raw {
 	r := Raw{codec: a.codec}
 	if a.rare != nil {
 		r.attachments = a.rare.attachments
-		if a.rare.values != nil {
-			r.text = a.rare.values[i]
-			return r
-		}
 	}
-	var s span
+	var s Span
 	if i < inlineArgs {
 		s = a.inline[i]
 	} else {
 		s = a.rare.spans[i-inlineArgs]
 	}
-	r.text = a.text[s.start:s.end:s.end]
+	r.text = a.text[s.Start:s.End:s.End]
 	return r
 }
 
@@ -79,7 +85,7 @@ func (a Args) Decode(i int, dst any) error {
 }
 
 // addArg appends the argument that stands at s in a.text.
-func addArg(a *Args, s span) {
+func addArg(a *Args, s Span) {
 	if a.n < inlineArgs {
 		a.inline[a.n] = s
 	} else {
@@ -111,6 +117,15 @@ type Raw struct {
 // {"_placeholder":true,"num":0} stands for an attachment. It must not be
 // written to.
 func (r Raw) Bytes() []byte { return r.text }
+
+// Codec returns the Codec of the parser that the value came in by, nil for the
+// zero Raw. A Parser that is given a Raw of its own writes Bytes and the
+// attachments; any other one decodes it first.
+func (r Raw) Codec() Codec { return r.codec }
+
+// Attachments returns the binary values that the encoded value refers to. They
+// are shared with everyone who decodes it and must not be written to.
+func (r Raw) Attachments() [][]byte { return r.attachments }
 
 // Decode decodes the value into what dst, a non-nil pointer, points to, as
 // [Args.Decode] does. The zero Raw is decoded as null.

@@ -9,19 +9,26 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/sockeye-io/sockeye/socketio/siowire/internal/gojson"
 )
 
 // DecodeValue implements Codec. The text has been validated when it came in.
 func (p *jsonParser) DecodeValue(text []byte, attachments [][]byte, dst any) error {
-	if decodePlain(text, attachments, dst) {
+	if decodePlain(text, attachments, dst, p.options.Revive) {
 		return nil
+	}
+	shape := p.shape(dst)
+	if l := p.options.Library; l != nil && len(attachments) == 0 && shape&gojson.Raw == 0 &&
+		(p.options.Revive == nil || shape&gojson.Dynamic == 0) {
+		return l.Unmarshal(text, dst)
 	}
 	u, ok := p.unmarshalers.Get().(*unmarshaler)
 	if !ok {
 		u = newUnmarshaler()
 	}
 	options := u.known
-	if p.shape(reflect.TypeOf(dst))&(hasNamed|hasMethods) != 0 {
+	if shape&(gojson.Named|gojson.Methods) != 0 {
 		options = u.unknown
 	}
 	u.parser, u.attachments = p, attachments
@@ -33,7 +40,7 @@ func (p *jsonParser) DecodeValue(text []byte, attachments [][]byte, dst any) err
 
 // decodePlain decodes into the types that are most common, if the text has the
 // form that they take. It reports whether it did.
-func decodePlain(text []byte, attachments [][]byte, dst any) bool {
+func decodePlain(text []byte, attachments [][]byte, dst any, revive func(any) any) bool {
 	var err error
 	first := text[0]
 	switch p := dst.(type) {
@@ -46,7 +53,7 @@ func decodePlain(text []byte, attachments [][]byte, dst any) bool {
 		if p == nil || *p != nil {
 			return false
 		}
-		*p = decodeAny(text, attachments)
+		*p = decodeAny(text, attachments, revive)
 	case *[]byte:
 		b, ok := attachmentOf(text, attachments)
 		if p == nil || !ok {
@@ -120,9 +127,9 @@ func newUnmarshaler() *unmarshaler {
 		json.UnmarshalFromFunc(u.readRaw),
 		json.UnmarshalFromFunc(u.readBytes),
 	}
-	u.known = json.JoinOptions(common(), json.WithUnmarshalers(json.JoinUnmarshalers(known...)))
+	u.known = json.JoinOptions(gojson.Options(), json.WithUnmarshalers(json.JoinUnmarshalers(known...)))
 	known = append(known, json.UnmarshalFromFunc(u.hook))
-	u.unknown = json.JoinOptions(common(), json.WithUnmarshalers(json.JoinUnmarshalers(known...)))
+	u.unknown = json.JoinOptions(gojson.Options(), json.WithUnmarshalers(json.JoinUnmarshalers(known...)))
 	return u
 }
 
@@ -132,7 +139,7 @@ func (u *unmarshaler) readAny(in *jsontext.Decoder, p *any) error {
 	}
 	text, err := in.ReadValue()
 	if err == nil {
-		*p = decodeAny(text, u.attachments)
+		*p = decodeAny(text, u.attachments, u.parser.options.Revive)
 	}
 	return err
 }
@@ -165,7 +172,7 @@ func (u *unmarshaler) readBytes(in *jsontext.Decoder, p *[]byte) error {
 // within a value.
 func (u *unmarshaler) hook(in *jsontext.Decoder, v any) error {
 	t := reflect.TypeOf(v).Elem()
-	if len(u.attachments) == 0 || !isBytes(t) || ownText(t) {
+	if len(u.attachments) == 0 || !gojson.IsBytes(t) || gojson.OwnText(t) {
 		return errors.ErrUnsupported
 	}
 	var b []byte

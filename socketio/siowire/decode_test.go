@@ -234,9 +234,9 @@ func (upper) DecodeValue(value []byte, attachments [][]byte, dst any) error {
 
 func TestNewArgs(t *testing.T) {
 	t.Parallel()
-	args := siowire.NewArgs(upper{}, [][]byte{[]byte("a"), []byte("b")}, [][]byte{{7}})
+	args := siowire.NewArgs(upper{}, []byte("a b c d e"), []siowire.Span{{0, 1}, {2, 3}, {4, 5}, {6, 7}, {8, 9}}, [][]byte{{7}})
 	var s string
-	if err := args.Decode(1, &s); err != nil || s != "B" || args.Len() != 2 {
+	if err := args.Decode(4, &s); err != nil || s != "E" || args.Len() != 5 {
 		t.Errorf("got %q of %d, %v", s, args.Len(), err)
 	}
 	var failed *siowire.DecodeError

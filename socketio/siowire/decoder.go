@@ -194,7 +194,7 @@ func (r *packetReader) payload(p *Packet, c *decoderConfig, attachments int) {
 	case first == '{' && (p.Type == Connect || p.Type == ConnectError), first == '"' && p.Type == ConnectError:
 		r.depth = c.limits.Depth
 		end = r.value(start)
-		addArg(&p.Args, span{uint32(start), uint32(end)})
+		addArg(&p.Args, Span{uint32(start), uint32(end)})
 	default:
 		r.fail(start, ErrPayload)
 	}
@@ -236,7 +236,7 @@ func (r *packetReader) list(p *Packet, i int) int {
 		if r.err != nil {
 			return end
 		}
-		addArg(&p.Args, span{uint32(i), uint32(end)})
+		addArg(&p.Args, Span{uint32(i), uint32(end)})
 		i = r.space(end)
 		switch r.at(i) {
 		case ',':

@@ -8,7 +8,8 @@
 //
 // The package is pure: no goroutines, no clock, no I/O. A [Parser] makes and
 // reads packets; [JSON] is the one that clients use unless told otherwise, and a
-// program may bring its own with [NewArgs] and a [Codec].
+// program may change how it treats values with [JSONWith], or bring a parser of its
+// own with [NewArgs] and a [Codec].
 //
 // # Reading
 //

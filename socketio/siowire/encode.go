@@ -3,9 +3,11 @@ package siowire
 import (
 	"encoding/json"
 	"errors"
-	"math"
+	"reflect"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/sockeye-io/sockeye/socketio/siowire/internal/gojson"
 )
 
 // encoder writes the arguments of one packet.
@@ -23,6 +25,16 @@ var errDepth = errors.New("lists and maps are nested too deeply, or contain them
 
 // append appends the JSON text of v to dst. After an error dst holds only part of it.
 func (e *encoder) append(dst []byte, v any) ([]byte, error) {
+	if replace := e.parser.options.Replace; replace != nil && replaceable(reflect.TypeOf(v)) {
+		if result, ok := replace(v); ok {
+			v = result
+		}
+	}
+	return e.asked(dst, v)
+}
+
+// asked is append for a value that Replace has been asked about.
+func (e *encoder) asked(dst []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
 		return append(dst, "null"...), nil
@@ -45,9 +57,9 @@ func (e *encoder) append(dst []byte, v any) ([]byte, error) {
 	case uint64:
 		return strconv.AppendUint(dst, v, 10), nil
 	case float64:
-		return appendFloat(dst, v, 64), nil
+		return gojson.AppendFloat(dst, v, 64), nil
 	case float32:
-		return appendFloat(dst, float64(v), 32), nil
+		return gojson.AppendFloat(dst, float64(v), 32), nil
 	case Raw:
 		return e.raw(dst, v)
 	case json.RawMessage:
@@ -150,24 +162,6 @@ func appendText(dst, text []byte) ([]byte, error) {
 		return dst, &ParseError{Offset: s.errAt, Err: s.err}
 	}
 	return append(dst, text[start:end]...), nil
-}
-
-// appendFloat appends the shortest text that JavaScript reads as f. What is not
-// finite becomes null.
-func appendFloat(dst []byte, f float64, bits int) []byte {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return append(dst, "null"...)
-	}
-	format := byte('f')
-	if abs := math.Abs(f); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		format = 'e'
-	}
-	dst = strconv.AppendFloat(dst, f, format, -1, bits)
-	if n := len(dst); format == 'e' && n >= 4 && dst[n-4] == 'e' && dst[n-2] == '0' {
-		dst[n-2] = dst[n-1] // JavaScript writes e-9 where Go writes e-09
-		dst = dst[:n-1]
-	}
-	return dst
 }
 
 const hexDigits = "0123456789abcdef"

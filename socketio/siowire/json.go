@@ -1,25 +1,74 @@
 package siowire
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/sockeye-io/sockeye/socketio/siowire/internal/gojson"
 )
 
 // JSON returns the parser that every Socket.IO client uses by default. What it
 // has learned about Go types is kept for as long as the parser is: make one and
 // share it.
-func JSON() Parser { return new(jsonParser) }
+func JSON() Parser { return JSONWith(JSONOptions{}) }
+
+// JSONOptions changes how a JSON parser writes and reads values. What is nil costs
+// nothing. The functions and methods may be called from any number of goroutines at
+// once, and must not keep what they are given.
+type JSONOptions struct {
+	// Library writes and reads structs and whatever else is neither a string, a
+	// number, a bool, a []any, a map[string]any nor a Raw, in place of the library
+	// built in, with its own rules about them. It is not given what may hold binary
+	// data: it writes no type that has a []byte, a Raw or an interface within it, and
+	// reads no packet with attachments and no type with a Raw.
+	Library JSONLibrary
+
+	// Replace is asked about every value before it is written, however deep within
+	// an argument it is, as JSON.stringify asks a replacer: if it returns true, its
+	// result is written in place of v, and asked about only the values within it. It is
+	// not asked about nil, pointers and interfaces, but about what they hold, nor about
+	// a Raw, names of events and keys of maps. With it, Library writes nothing.
+	Replace func(v any) (result any, ok bool)
+
+	// Revive is called with every value that is decoded for a Go value of type any,
+	// the innermost first, as JSON.parse calls a reviver, and returns the one to keep.
+	// Values of other types know their form by UnmarshalJSON. With it, Library reads
+	// no type that has an interface within it.
+	Revive func(v any) any
+}
+
+// JSONLibrary is another implementation of JSON, such as encoding/json. Its methods
+// may be called from any number of goroutines at once.
+type JSONLibrary interface {
+	// Marshal returns the JSON text of v, which is checked before it is sent and
+	// belongs to the caller. An error is one of the *EncodeError that the emit returns.
+	Marshal(v any) ([]byte, error)
+	// Unmarshal decodes text, which is valid and must be neither kept nor written to,
+	// into what the pointer dst points to.
+	Unmarshal(text []byte, dst any) error
+}
+
+// JSONWith returns a JSON parser with options. Its packets are those of JSON: a
+// client cannot tell the two apart but by the values.
+func JSONWith(o JSONOptions) Parser { return &jsonParser{options: o} }
 
 // jsonParser is the Parser and the Codec of JSON text.
 type jsonParser struct {
+	options      JSONOptions                   // static
 	config       atomic.Pointer[decoderConfig] // of the latest decoder
-	shapes       sync.Map                      // of reflect.Type to shape
-	marshalers   sync.Pool                     // of *marshaler
-	unmarshalers sync.Pool                     // of *unmarshaler
+	shapes       gojson.Shapes
+	marshalers   sync.Pool // of *marshaler
+	unmarshalers sync.Pool // of *unmarshaler
+}
+
+// shape tells what may stand within values of v's type.
+func (p *jsonParser) shape(v any) gojson.Shape {
+	return p.shapes.Of(reflect.TypeOf(v), reflect.TypeFor[Raw]())
 }
 
 // Binary implements Parser.

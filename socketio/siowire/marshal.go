@@ -2,30 +2,14 @@ package siowire
 
 import (
 	"errors"
-	"math"
 	"reflect"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	jsonv1 "github.com/go-json-experiment/json/v1"
-)
 
-// common returns the rules that reading and writing share. The package
-// documentation states them.
-func common() json.Options {
-	return json.JoinOptions(
-		jsontext.AllowDuplicateNames(true),
-		jsontext.AllowInvalidUTF8(true),
-		jsontext.PreserveRawStrings(true),
-		json.MatchCaseInsensitiveNames(true),
-		jsonv1.MatchCaseSensitiveDelimiter(true),
-		jsonv1.OmitEmptyWithLegacySemantics(true),
-		jsonv1.FormatDurationAsNano(true),
-		jsonv1.FormatByteArrayAsArray(true),
-		jsonv1.StringifyWithLegacySemantics(true),
-	)
-}
+	"github.com/sockeye-io/sockeye/socketio/siowire/internal/gojson"
+)
 
 // marshaler writes values by reflection, one at a time. It is pooled because the
 // JSON library learns types per set of options.
@@ -34,31 +18,46 @@ type marshaler struct {
 	unknown json.Options // for all others
 	encoder              // of the packet being written
 	out     []byte       // what the packet has so far
+	isAsked bool         // Replace has been asked about the next value
 }
 
 func newMarshaler() *marshaler {
 	m := new(marshaler)
-	m.known = json.JoinOptions(common(), json.WithMarshalers(json.JoinMarshalers(
+	m.known = json.JoinOptions(gojson.Options(), json.WithMarshalers(json.JoinMarshalers(
 		json.MarshalToFunc(m.writeBytes),
 		json.MarshalToFunc(m.writeRaw),
-		json.MarshalToFunc(writeNonFinite[float64]),
-		json.MarshalToFunc(writeNonFinite[float32]),
+		json.MarshalToFunc(gojson.WriteNonFinite[float64]),
+		json.MarshalToFunc(gojson.WriteNonFinite[float32]),
 	)))
-	m.unknown = json.JoinOptions(common(), json.WithMarshalers(json.MarshalToFunc(m.hook)))
+	m.unknown = json.JoinOptions(gojson.Options(), json.WithMarshalers(json.MarshalToFunc(m.hook)))
 	return m
+}
+
+// replaceable reports whether Replace is asked about values of type t.
+func replaceable(t reflect.Type) bool {
+	return t != nil && t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface && t != reflect.TypeFor[Raw]()
 }
 
 // marshal appends the JSON text of a value that append has no case for.
 func (e *encoder) marshal(dst []byte, v any) ([]byte, error) {
+	replace := e.parser.options.Replace != nil
+	if l := e.parser.options.Library; l != nil && !replace && e.parser.shape(v)&gojson.Binary == 0 {
+		text, err := l.Marshal(v)
+		if err != nil {
+			return dst, err
+		}
+		return appendText(dst, text)
+	}
 	m, ok := e.parser.marshalers.Get().(*marshaler)
 	if !ok {
 		m = newMarshaler()
 	}
 	options := m.unknown
-	if e.parser.shape(reflect.TypeOf(v)) == 0 {
+	if !replace && e.parser.shape(v)&(gojson.Named|gojson.Dynamic|gojson.Methods) == 0 {
 		options = m.known
 	}
 	m.encoder, m.out = *e, dst
+	m.isAsked = replaceable(reflect.TypeOf(v)) // by append
 	err := json.MarshalWrite(m, v, options)
 	if err == nil && !utf8.Valid(m.out[len(dst):]) {
 		err = ErrUTF8 // in text that a MarshalJSON wrote: the library mends all other
@@ -79,24 +78,56 @@ func (m *marshaler) Write(b []byte) (int, error) {
 // a pointer to each value within a value; errors.ErrUnsupported leaves one to the
 // library.
 func (m *marshaler) hook(out *jsontext.Encoder, v any) error {
+	if m.parser.options.Replace != nil && !isKey(out) {
+		if replaced, err := m.replace(out, reflect.ValueOf(v).Elem()); replaced || err != nil {
+			return err
+		}
+	}
 	switch p := v.(type) {
 	case *string, *int, *bool, *any, *map[string]any, *[]any:
 		return errors.ErrUnsupported
 	case *[]byte:
 		return m.writeBytes(out, *p)
 	case *float64:
-		return writeNonFinite(out, *p)
+		return gojson.WriteNonFinite(out, *p)
 	case *Raw:
 		return m.writeRaw(out, *p)
 	}
 	switch e := reflect.ValueOf(v).Elem(); {
-	case ownText(e.Type()):
-	case isBytes(e.Type()):
+	case gojson.OwnText(e.Type()):
+	case gojson.IsBytes(e.Type()):
 		return m.writeBytes(out, e.Bytes())
 	case e.CanFloat():
-		return writeNonFinite(out, e.Float())
+		return gojson.WriteNonFinite(out, e.Float())
 	}
 	return errors.ErrUnsupported
+}
+
+// isKey reports whether what is written next is the key of a map.
+func isKey(out *jsontext.Encoder) bool {
+	kind, n := out.StackIndex(out.StackDepth())
+	return kind == '{' && n%2 == 0
+}
+
+// replace writes what Replace puts in the place of v, if it does.
+func (m *marshaler) replace(out *jsontext.Encoder, v reflect.Value) (replaced bool, err error) {
+	if asked := m.isAsked; asked || !replaceable(v.Type()) {
+		m.isAsked = false
+		return false, nil
+	}
+	result, ok := m.parser.options.Replace(v.Interface())
+	if !ok {
+		return false, nil
+	}
+	if m.depth++; m.depth > maxDepth {
+		return false, errDepth
+	}
+	text, err := m.asked(nil, result)
+	m.depth--
+	if err != nil {
+		return false, err
+	}
+	return true, out.WriteValue(text)
 }
 
 func (m *marshaler) writeBytes(out *jsontext.Encoder, b []byte) error {
@@ -109,12 +140,4 @@ func (m *marshaler) writeRaw(out *jsontext.Encoder, r Raw) error {
 		return err
 	}
 	return out.WriteValue(text)
-}
-
-// writeNonFinite writes null for NaN and the infinities.
-func writeNonFinite[F float32 | float64](out *jsontext.Encoder, f F) error {
-	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
-		return out.WriteToken(jsontext.Null)
-	}
-	return errors.ErrUnsupported
 }

@@ -8,9 +8,10 @@ import (
 )
 
 // decodeAny decodes a value into what encoding/json makes of it, with a []byte in
-// the place of each attachment. The text has been validated.
-func decodeAny(text []byte, attachments [][]byte) any {
-	d := anyDecoder{s: scanner{b: text}, attachments: attachments}
+// the place of each attachment, and what revive, if there is one, makes of each.
+// The text has been validated.
+func decodeAny(text []byte, attachments [][]byte, revive func(any) any) any {
+	d := anyDecoder{s: scanner{b: text}, attachments: attachments, revive: revive}
 	return d.value()
 }
 
@@ -19,9 +20,18 @@ type anyDecoder struct {
 	s           scanner
 	i           int
 	attachments [][]byte
+	revive      func(any) any // or nil
 }
 
 func (d *anyDecoder) value() any {
+	v := d.unrevived()
+	if d.revive != nil {
+		v = d.revive(v)
+	}
+	return v
+}
+
+func (d *anyDecoder) unrevived() any {
 	start := d.i
 	switch c := d.s.at(start); c {
 	case '"':
