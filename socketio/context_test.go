@@ -122,7 +122,7 @@ func TestKeys(t *testing.T) {
 // An idle socket keeps nothing but itself, whatever it did before.
 func TestIdleSocketKeepsNothing(t *testing.T) {
 	t.Parallel()
-	if socketio.IdleSize > 500 {
+	if socketio.IdleSize > 320 {
 		t.Errorf("an idle connection with one socket is %d bytes", socketio.IdleSize)
 	}
 	bubble(t, socketio.Options{}, func(t *testing.T, r *rig) {

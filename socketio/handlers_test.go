@@ -131,6 +131,34 @@ func TestErrorsOfHandlersReachTheAckAndTheHook(t *testing.T) {
 	}
 }
 
+func TestArgumentsThatDoNotFitFailTheEvent(t *testing.T) {
+	t.Parallel()
+	bubble(t, socketio.Options{}, func(t *testing.T, r *rig) {
+		reported := make(chan error, 9)
+		r.srv.OnError(func(_ context.Context, _ *socketio.Socket, _ string, err error) { reported <- err })
+		socketio.On(r.srv, "on", func(context.Context, *socketio.Socket, int) error { t.Error("called"); return nil })
+		socketio.Handle(r.srv, "handle", func(context.Context, *socketio.Socket, user) (int, error) { t.Error("called"); return 0, nil })
+		socketio.On(r.srv, "point", func(context.Context, *socketio.Socket, point) error { t.Error("called"); return nil })
+		c, s := r.socket()
+		for _, send := range []string{`21["on","x"]`, `21["on"]`, `21["handle",[]]`, `21["handle"]`, `21["point",1]`} {
+			c.send(send)
+			c.expect(`31[{"error":{"message":"internal error"}}]`)
+			var unfit *socketio.ArgumentError
+			if err := wait(t, send, reported); !errors.As(err, &unfit) {
+				t.Errorf("%s: reported %v, want an *ArgumentError", send, err)
+			}
+		}
+		go func() {
+			c.expect(`20["q"]`)
+			c.send(`30[]`)
+		}()
+		var unfit *socketio.ArgumentError
+		if _, err := socketio.Call[int](t.Context(), s, "q", struct{}{}); !errors.As(err, &unfit) {
+			t.Errorf("Call: got %v, want an *ArgumentError", err)
+		}
+	})
+}
+
 func TestPanicEndsItsEventOnly(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

@@ -32,7 +32,7 @@ type Socket struct {
 	stage atomic.Pointer[stage]             // not nil while middleware runs
 	own   atomic.Pointer[handlerSet]        // handlers of this socket alone
 
-	// guarded by conn.mu: 144 bytes
+	// guarded by conn.mu: 120 bytes
 	next      *Socket          // in conn.sockets
 	nextRun   *Socket          // in conn.firstRun
 	queue     *queue           // events that wait; nil when there are none
