@@ -40,6 +40,10 @@ var layers = []layer{
 	{"internal/memnet", []string{"internal/netconn"}},
 	{"internal/leak", nil}, // for tests alone
 
+	// Headers and files of HTTP.
+	{"internal/accept", nil},
+	{"socketio/clientbundle", []string{"internal/accept"}},
+
 	// Bytes <-> packets. Pure: no goroutines, no I/O, no clock.
 	{"engineio/eiowire", nil},
 	{"socketio/siowire/internal/gojson", nil},
@@ -64,7 +68,7 @@ var layers = []layer{
 	{"adapter", nil},
 
 	// Sockets.
-	{"socketio", []string{".", "engineio", "socketio/siowire", "adapter", "internal/wheel", "internal/worker"}},
+	{"socketio", []string{".", "engineio", "socketio/clientbundle", "socketio/siowire", "adapter", "internal/wheel", "internal/worker"}},
 
 	// Other modules: what uses the library, and what judges it.
 	{"cmd/sockeye/internal/chat", []string{".", "socketio"}},

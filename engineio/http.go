@@ -20,14 +20,7 @@ const protocolVersion = "4"
 // WebSocket.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own := s.endpointOf(r)
-	origin := r.Header.Get("Origin")
-	if origin != "" && !s.opts.CORS.allows(r, origin, own) {
-		s.refuseOrigin(w, r, origin)
-		return
-	}
-	s.opts.CORS.setHeaders(w.Header(), origin)
-	if r.Method == http.MethodOptions && s.opts.CORS.crossOrigin() {
-		s.opts.CORS.preflight(w, r)
+	if !s.checkOrigin(w, r, own) {
 		return
 	}
 	query := r.URL.Query()
@@ -48,6 +41,28 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.handshakePolling(w, r, own)
 	}
+}
+
+// CheckOrigin applies Options.CORS to a request for something that is served
+// beside the sessions, under the same path: it sets the headers of the answer. It
+// reports false when it has answered the request itself, because its origin may not
+// connect or because it was a preflight. It may be called concurrently.
+func (s *Server) CheckOrigin(w http.ResponseWriter, r *http.Request) bool {
+	return s.checkOrigin(w, r, s.endpointOf(r))
+}
+
+func (s *Server) checkOrigin(w http.ResponseWriter, r *http.Request, own endpoint) bool {
+	origin := r.Header.Get("Origin")
+	if origin != "" && !s.opts.CORS.allows(r, origin, own) {
+		s.refuseOrigin(w, r, origin)
+		return false
+	}
+	s.opts.CORS.setHeaders(w.Header(), origin)
+	if r.Method == http.MethodOptions && s.opts.CORS.crossOrigin() {
+		s.opts.CORS.preflight(w, r)
+		return false
+	}
+	return true
 }
 
 // isUpgrade reports whether a request asks for a WebSocket.

@@ -56,6 +56,14 @@ type Options struct {
 	// on the goroutine of the handler.
 	OnError func(ctx context.Context, s *Socket, event string, err error)
 
+	// DisableClient stops the server from serving the JavaScript client to pages.
+	// Unless it is set, a request whose path ends in one of the file names of package
+	// clientbundle, such as "/socket.io/socket.io.js", is answered with that file, under
+	// the rules of Engine.CORS, and the page needs no other copy of the client. That it
+	// works without being asked for costs a binary 0.65 MB, and a process no memory until
+	// the first page asks.
+	DisableClient bool
+
 	// Rooms is told what happens to rooms. What is left nil costs nothing.
 	Rooms RoomHooks
 

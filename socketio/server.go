@@ -11,6 +11,7 @@ import (
 
 	"github.com/sockeye-io/sockeye/engineio"
 	"github.com/sockeye-io/sockeye/internal/wheel"
+	"github.com/sockeye-io/sockeye/socketio/clientbundle"
 )
 
 // hardLimitPayloads is how many payloads of the largest size a connection may
@@ -59,8 +60,16 @@ func NewServer(o Options) (*Server, error) {
 }
 
 // ServeHTTP serves whatever path is routed to it: by convention "/socket.io/",
-// where clients connect unless told otherwise.
-func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { srv.engine.ServeHTTP(w, r) }
+// where clients connect unless told otherwise. Of the path it looks at the last
+// element only, which may be the name of a file of the client
+// (Options.DisableClient).
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if srv.opts.DisableClient || !clientbundle.Serves(r.URL.Path) {
+		srv.engine.ServeHTTP(w, r)
+	} else if srv.engine.CheckOrigin(w, r) {
+		clientbundle.Handler().ServeHTTP(w, r)
+	}
+}
 
 // Engine returns the Engine.IO server below, for its sessions and figures. Its
 // Bind must not be called.
