@@ -61,7 +61,7 @@ var layers = []layer{
 	// Sessions.
 	{"engineio", []string{
 		"engineio/eiowire", "engineio/transport", "engineio/transport/polling", "engineio/transport/websocket",
-		"internal/netconn", "internal/wheel", "internal/worker",
+		"internal/accept", "internal/netconn", "internal/wheel", "internal/worker",
 	}},
 
 	// Rooms, with no idea of what a connection is.

@@ -6,9 +6,9 @@ import (
 	"compress/zlib"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
+
+	"github.com/sockeye-io/sockeye/internal/accept"
 )
 
 // DefaultCompressionThreshold is the smallest answer to a poll that is
@@ -76,7 +76,7 @@ func (s *Server) compress(h http.Header, r *http.Request, body []byte) []byte {
 		return body
 	}
 	h.Add("Vary", "Accept-Encoding")
-	c := choose(strings.Join(r.Header.Values("Accept-Encoding"), ","), s.opts.Compressors)
+	c := choose(accept.Header(r), s.opts.Compressors)
 	if c == nil {
 		return body
 	}
@@ -91,52 +91,16 @@ func (s *Server) compress(h http.Header, r *http.Request, body []byte) []byte {
 
 // choose returns the compressor that an Accept-Encoding header likes best, or
 // nil. Among equals the server's order decides.
-func choose(accept string, from []Compressor) Compressor {
+func choose(header string, from []Compressor) Compressor {
 	var best Compressor
 	bestQ := 0.0
 	for _, c := range from {
-		if q := quality(accept, c.Name()); q > bestQ {
+		if q := accept.Coding(header, c.Name()).Q; q > bestQ {
 			best, bestQ = c, q
 		}
 	}
-	if best != nil && quality(accept, "identity") > bestQ && strings.Contains(accept, "identity") {
+	if plain := accept.Coding(header, "identity"); plain.Named && plain.Q > bestQ {
 		return nil
 	}
 	return best
-}
-
-// quality returns the weight that an Accept-Encoding header gives to a coding
-// (RFC 9110, section 12.5.3): that of its own item, or that of "*".
-func quality(accept, name string) float64 {
-	wild := 0.0
-	for item := range strings.SplitSeq(accept, ",") {
-		coding, params, _ := strings.Cut(item, ";")
-		coding = strings.TrimSpace(coding)
-		if coding != "*" && !strings.EqualFold(coding, name) {
-			continue
-		}
-		q := weight(params)
-		if coding != "*" {
-			return q
-		}
-		wild = q
-	}
-	return wild
-}
-
-// weight returns the value of the parameter q, 1 if there is none, and 0 if it
-// is malformed.
-func weight(params string) float64 {
-	for p := range strings.SplitSeq(params, ";") {
-		key, value, ok := strings.Cut(strings.TrimSpace(p), "=")
-		if !ok || !strings.EqualFold(strings.TrimSpace(key), "q") {
-			continue
-		}
-		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || q < 0 || q > 1 {
-			return 0
-		}
-		return q
-	}
-	return 1
 }
