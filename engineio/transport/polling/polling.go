@@ -29,6 +29,12 @@ const (
 // packet is larger.
 const payloadLimit = 256 << 10
 
+// writeStall is how long a client may take for writePiece bytes of an answer.
+const (
+	writeStall = 30 * time.Second
+	writePiece = 64 << 10
+)
+
 // Config is what all polling transports of a server share.
 type Config struct {
 	MaxPayload   int           // the largest body of a POST, in bytes
@@ -49,17 +55,19 @@ type Transport struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	poll     chan struct{} // wakes the open GET; nil when there is none
-	posting  bool          // a POST is open
-	handing  bool          // a goroutine runs turns for what POSTs brought
-	again    bool          // a POST brought more meanwhile
-	paused   chan struct{} // closed by Resume; nil when not paused
-	probing  bool          // an upgrade is under way: polls are not held for long
-	released bool          // a GET has been answered with a noop for this upgrade
-	ended    bool          // no GET will be answered with packets any more
-	final    string        // what answers the open GET and the next after the end
-	linger   *time.Timer   // ends the transport if no GET comes for the last packets
-	gone     chan struct{} // closed by the end; made by Finish
+	poll     chan struct{}            // wakes the open GET; nil when there is none
+	posting  bool                     // a POST is open
+	reading  *http.ResponseController // of the POST whose body is being read
+	handing  bool                     // a goroutine runs turns for what POSTs brought
+	again    bool                     // a POST brought more meanwhile
+	paused   chan struct{}            // closed by Resume; nil when not paused
+	probing  bool                     // an upgrade is under way: polls are not held for long
+	released bool                     // a GET has been answered with a noop for this upgrade
+	ended    bool                     // no GET will be answered with packets any more
+	lost     bool                     // the sink has been told
+	final    string                   // what answers the open GET and the next after the end
+	linger   *time.Timer              // ends the transport if no GET comes for the last packets
+	gone     chan struct{}            // closed by the end; made by Finish
 }
 
 // New returns a transport for a session whose packets are in queue. MaxPackets
@@ -88,7 +96,7 @@ func (t *Transport) wakeLocked() {
 func (t *Transport) Pause() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.paused == nil {
+	if t.paused == nil && !t.ended {
 		t.paused = make(chan struct{})
 	}
 }
@@ -135,16 +143,32 @@ func (t *Transport) end(final string) {
 	}
 	t.final = final
 	t.endLocked()
+	t.wakeLocked()
+}
+
+// lose ends the transport and tells the sink, once.
+func (t *Transport) lose(c transport.Close) {
+	t.end(packetClose)
+	t.mu.Lock()
+	told := t.lost
+	t.lost = true
+	t.mu.Unlock()
+	if !told {
+		t.sink.Lost(c)
+	}
+}
+
+// endLocked marks the end: a POST that is held is answered, and one whose body
+// has not come does not wait for it any more.
+func (t *Transport) endLocked() {
+	t.ended = true
 	if t.paused != nil {
 		close(t.paused)
 		t.paused = nil
 	}
-	t.wakeLocked()
-}
-
-// endLocked marks the end.
-func (t *Transport) endLocked() {
-	t.ended = true
+	if t.reading != nil {
+		_ = t.reading.SetReadDeadline(time.Now()) // a reader without deadlines has its server's
+	}
 	if t.linger != nil {
 		t.linger.Stop()
 	}
@@ -186,7 +210,7 @@ func (t *Transport) hand() {
 // turns runs turns until nothing new has come meanwhile. When one yields, the
 // next POST starts another goroutine.
 func (t *Transport) turns() {
-	turn := transport.NewTurn(t.queue, func() { t.handOver() })
+	turn := transport.NewTurn(t.queue, t.handOver)
 	for {
 		turn.Begin()
 		turn.Arm()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,10 +19,7 @@ func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	// The poll waits on purpose: a deadline for ordinary answers must not cut
-	// it. A writer without deadlines has none that could.
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Time{})
+	control := withoutDeadlines(w)
 	var hold <-chan time.Time
 	if probing {
 		timer := time.NewTimer(noopInterval)
@@ -31,7 +29,7 @@ func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
 	for held := false; ; {
 		if body := t.next(held); body != nil {
 			if err := t.answer(w, r, control, body); err != nil {
-				t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: errors.Join(ErrPollAborted, err)})
+				t.lose(transport.Close{Reason: transport.ReasonTransportError, Err: errors.Join(ErrPollAborted, err)})
 			}
 			return
 		}
@@ -52,7 +50,7 @@ func (t *Transport) open() (wake chan struct{}, probing, ok bool) {
 	t.mu.Lock()
 	if t.poll != nil {
 		t.mu.Unlock()
-		t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: ErrOverlappingPoll})
+		t.lose(transport.Close{Reason: transport.ReasonTransportError, Err: ErrOverlappingPoll})
 		return nil, false, false
 	}
 	defer t.mu.Unlock()
@@ -100,11 +98,22 @@ func (t *Transport) abandon() {
 	ended := t.ended
 	t.mu.Unlock()
 	if !ended {
-		t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: ErrPollAborted})
+		t.lose(transport.Close{Reason: transport.ReasonTransportError, Err: ErrPollAborted})
 	}
 }
 
-// answer writes a payload and sees to it that it has left.
+// withoutDeadlines frees a request from the deadlines that the application's
+// server has set on it: a poll waits on purpose, and so does a POST that is held
+// while the session is paused. To a request without deadlines it does nothing.
+func withoutDeadlines(w http.ResponseWriter) *http.ResponseController {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // its end would look like the client's
+	_ = control.SetWriteDeadline(time.Time{})
+	return control
+}
+
+// answer writes a payload and sees to it that it has left. A client that takes
+// nothing for writeStall does not hold the goroutine longer.
 func (t *Transport) answer(w http.ResponseWriter, r *http.Request, control *http.ResponseController, body []byte) error {
 	h := w.Header()
 	if t.cfg.Compress != nil {
@@ -113,19 +122,24 @@ func (t *Transport) answer(w http.ResponseWriter, r *http.Request, control *http
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
-	if _, err := w.Write(body); err != nil {
-		return err
+	for piece := range slices.Chunk(body, writePiece) {
+		_ = control.SetWriteDeadline(time.Now().Add(writeStall))
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
 	}
 	if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
+	_ = control.SetWriteDeadline(time.Time{}) // the connection's next request is somebody else's
 	return nil
 }
 
 // Post serves a POST: it delivers the packets of the body. The answer does not
-// wait for their handlers, but it does wait while the session is paused.
+// wait for their handlers, but it does wait while the session is paused. The
+// body may take as long as the session lasts: no pong can come meanwhile.
 func (t *Transport) Post(w http.ResponseWriter, r *http.Request) {
-	if !t.beginPost() {
+	if !t.beginPost(withoutDeadlines(w)) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -135,6 +149,7 @@ func (t *Transport) Post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := t.read(w, r)
+	t.endRead()
 	switch {
 	case errors.Is(err, transport.ErrMessageTooLarge):
 		w.Header().Set("Connection", "close")
@@ -151,7 +166,7 @@ func (t *Transport) Post(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		t.end(packetNoop)
-		t.sink.Lost(end)
+		t.lose(end)
 	}
 	if !t.awaitResume(r) {
 		return
@@ -165,31 +180,40 @@ func (t *Transport) Post(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ok") // a client that is gone is seen by its poll
 }
 
-func (t *Transport) beginPost() bool {
+// beginPost registers a POST. A second one ends the session.
+func (t *Transport) beginPost(control *http.ResponseController) bool {
 	t.mu.Lock()
 	if t.posting {
 		t.mu.Unlock()
-		t.sink.Lost(transport.Close{Reason: transport.ReasonTransportError, Err: ErrOverlappingPost})
+		t.lose(transport.Close{Reason: transport.ReasonTransportError, Err: ErrOverlappingPost})
 		return false
 	}
 	defer t.mu.Unlock()
 	if t.ended {
 		return false
 	}
-	t.posting = true
+	t.posting, t.reading = true, control
 	return true
 }
 
+// endRead tells that the body of the POST has been read.
+func (t *Transport) endRead() {
+	t.mu.Lock()
+	t.reading = nil
+	t.mu.Unlock()
+}
+
+// endPost lets the next POST in.
 func (t *Transport) endPost() {
 	t.mu.Lock()
-	t.posting = false
+	t.posting, t.reading = false, nil
 	t.mu.Unlock()
 }
 
 // refuse answers with a status and ends the session.
 func (t *Transport) refuse(w http.ResponseWriter, status int, reason transport.Reason, err error) {
 	w.WriteHeader(status)
-	t.sink.Lost(transport.Close{Reason: reason, Err: err})
+	t.lose(transport.Close{Reason: reason, Err: err})
 }
 
 // read returns the body of a POST. Memory grows with what arrives.

@@ -1,0 +1,8 @@
+package polling
+
+// Limits and times that the rules are stated in.
+const (
+	PayloadLimit = payloadLimit
+	NoopInterval = noopInterval
+	WriteStall   = writeStall
+)
