@@ -15,7 +15,6 @@ var modes = []string{"polling", "websocket", "upgrade"}
 type scenario struct {
 	name string
 	want string // JSON
-	ours string // why the reference does not pass it
 }
 
 func jsScenarios() []scenario {
@@ -62,6 +61,7 @@ func (s scenario) wanted(mode string) string {
 
 // runScenarios runs a client program over each kind of connection and checks what it prints.
 func runScenarios(t *testing.T, program peer.Command, scenarios []scenario, baseURL string) {
+	t.Helper()
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,8 +48,8 @@ func failure(ctx context.Context, t *testing.T, l leaf, urls map[string]string, 
 	wg.Go(func() {
 		defer func() {
 			cancel()
-			for i := len(r.cleanups) - 1; i >= 0; i-- {
-				r.cleanups[i]()
+			for _, fn := range slices.Backward(r.cleanups) {
+				fn()
 			}
 		}()
 		l.run(r, l.env(r, map[string]string{l.profile: proxy.URL()}, false, mutantPatience))

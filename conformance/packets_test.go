@@ -1,6 +1,9 @@
 package conformance
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/sockeye-io/sockeye/conformance/internal/raw"
 )
 
@@ -82,11 +85,11 @@ func (n node) sends(attachments ...[]byte) node {
 }
 
 func placeholder(n int) string {
-	s := `{"_placeholder":true,"num":0}`
-	for i := 1; i < n; i++ {
-		s += `,{"_placeholder":true,"num":` + string(rune('0'+i%10)) + `}`
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf(`{"_placeholder":true,"num":%d}`, i)
 	}
-	return s
+	return strings.Join(all, ",")
 }
 
 func toleratedPacket(packets ...string) func(raw.T, *Env) {

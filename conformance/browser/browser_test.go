@@ -22,7 +22,6 @@ const (
 
 // TestChatDemo is one story: each step builds on those before it.
 func TestChatDemo(t *testing.T) {
-	t.Parallel()
 	chromium := peer.Chromium(t)
 	node := peer.Node(t, "../js")
 	shots, err := filepath.Abs("../screenshots")

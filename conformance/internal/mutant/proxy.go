@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -92,9 +93,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.mutation.Answer != nil {
 		p.mutation.Answer(a)
 	}
-	for name, values := range a.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.Header)
 	if resp.ContentLength >= 0 && r.Method != http.MethodHead {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	}
@@ -196,9 +195,7 @@ func (p *Proxy) refuse(w http.ResponseWriter, resp *http.Response) {
 	if p.mutation.Answer != nil {
 		p.mutation.Answer(a)
 	}
-	for name, values := range a.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.Header)
 	w.Header().Del("Content-Length")
 	if resp.Close {
 		w.Header().Set("Connection", "close") // net/http has taken it out

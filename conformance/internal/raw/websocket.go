@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -38,9 +39,12 @@ type Message struct {
 	Data   string
 }
 
-// Text makes a text message, Bytes a binary one, for comparisons.
-func Text(s string) Message    { return Message{Data: s} }
-func Bytes(b ...byte) Message  { return Message{Binary: true, Data: string(b)} }
+// Text makes a text message, for comparisons.
+func Text(s string) Message { return Message{Data: s} }
+
+// Bytes makes a binary message, for comparisons.
+func Bytes(b ...byte) Message { return Message{Binary: true, Data: string(b)} }
+
 func (m Message) isPing() bool { return !m.Binary && m.Data == "2" }
 
 // A WS is a WebSocket connection. It belongs to the case's goroutine.
@@ -76,9 +80,7 @@ func (p *Peer) Upgrade(t T, query string, header map[string]string) (ws *WS, res
 		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
 		"Sec-WebSocket-Key": base64.StdEncoding.EncodeToString(key[:]),
 	}
-	for name, value := range header {
-		fields[name] = value
-	}
+	maps.Copy(fields, header)
 	for name, value := range fields {
 		if value != "" {
 			b.WriteString(name + ": " + value + "\r\n")
@@ -190,10 +192,10 @@ func (w *WS) Text(t T, s string) { t.Helper(); w.Frame(t, true, OpText, s) }
 // Binary sends a binary message.
 func (w *WS) Binary(t T, b ...byte) { t.Helper(); w.Frame(t, true, OpBinary, string(b)) }
 
-// errViolation is what readFrame ends with when the server breaks RFC 6455.
-type errViolation string
+// violationError is what readFrame ends with when the server breaks RFC 6455.
+type violationError string
 
-func (e errViolation) Error() string { return string(e) }
+func (e violationError) Error() string { return string(e) }
 
 func (w *WS) readFrame() (op byte, fin bool, payload []byte, err error) {
 	var head [2]byte
@@ -202,10 +204,10 @@ func (w *WS) readFrame() (op byte, fin bool, payload []byte, err error) {
 	}
 	op, fin = head[0]&0xF, head[0]&0x80 != 0
 	if head[0]&0x70 != 0 {
-		return 0, false, nil, errViolation("server frame with a reserved bit and no extension negotiated")
+		return 0, false, nil, violationError("server frame with a reserved bit and no extension negotiated")
 	}
 	if head[1]&0x80 != 0 {
-		return 0, false, nil, errViolation("server frame is masked")
+		return 0, false, nil, violationError("server frame is masked")
 	}
 	n := uint64(head[1] & 0x7F)
 	switch n {
@@ -222,7 +224,7 @@ func (w *WS) readFrame() (op byte, fin bool, payload []byte, err error) {
 		return 0, false, nil, err
 	}
 	if n > 64<<20 {
-		return 0, false, nil, errViolation("server frame over 64 MiB")
+		return 0, false, nil, violationError("server frame over 64 MiB")
 	}
 	payload = make([]byte, n)
 	_, err = io.ReadFull(w.br, payload)
@@ -244,7 +246,7 @@ func (w *WS) read(patience time.Duration) (Message, error) {
 	var open bool
 	for {
 		op, fin, payload, err := w.readFrame()
-		var violation errViolation
+		var violation violationError
 		switch {
 		case err == nil:
 		case IsTimeout(err) || errors.As(err, &violation):
@@ -255,20 +257,20 @@ func (w *WS) read(patience time.Duration) (Message, error) {
 		switch op {
 		case OpText, OpBinary:
 			if open {
-				return Message{}, errViolation("new message inside a fragmented one")
+				return Message{}, violationError("new message inside a fragmented one")
 			}
 			m.Binary, m.Data, open = op == OpBinary, string(payload), true
 		case OpContinuation:
 			if !open {
-				return Message{}, errViolation("continuation without a message")
+				return Message{}, violationError("continuation without a message")
 			}
 			m.Data += string(payload)
 		case OpClose:
 			return Message{}, w.answerClose(payload)
 		case OpPing, OpPong:
-			return Message{}, errViolation("unexpected control frame")
+			return Message{}, violationError("unexpected control frame")
 		default:
-			return Message{}, errViolation("unknown opcode")
+			return Message{}, violationError("unknown opcode")
 		}
 		if fin {
 			return m, nil
