@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -31,6 +32,12 @@ var (
 	ErrSlowConsumer    = transport.ErrSlowConsumer    // the peer's queue is full; the session is being closed
 	ErrMessageTooLarge = transport.ErrMessageTooLarge // the peer sent more than Options.MaxPayload
 )
+
+// ErrNotHTTP1 is the Err of a ConnectionError: a WebSocket was asked for over
+// HTTP/2 or later, whose connections carry other requests too and cannot be taken
+// over. Browsers do not ask: they open a connection of HTTP/1.1 for it. Polling works
+// over every version.
+var ErrNotHTTP1 = errors.New("engineio: a WebSocket needs a connection of HTTP/1.1")
 
 // Code numbers the refusals of a request (Engine.IO protocol, error codes of the
 // reference server).
@@ -74,7 +81,7 @@ type ConnectionError struct {
 	Message string // what the peer is told
 	Name    string // which rule, where a code stands for several: "TRANSPORT_MISMATCH", ...
 	Detail  string // what in the request broke it, such as the transport asked for
-	Err     error  // what a hook returned, or nil
+	Err     error  // what a hook returned, ErrNotHTTP1, or nil
 }
 
 // Error tells code, rule and detail.
@@ -89,5 +96,5 @@ func (e *ConnectionError) Error() string {
 	return msg
 }
 
-// Unwrap returns what a hook returned.
+// Unwrap returns Err.
 func (e *ConnectionError) Unwrap() error { return e.Err }

@@ -87,6 +87,12 @@ func (s *Server) verify(r *http.Request, query url.Values, upgrade bool) (*Sessi
 	if !s.allows(name) {
 		return nil, &ConnectionError{Request: r, Code: CodeUnknownTransport, Detail: name}
 	}
+	if name == WebSocket && r.ProtoMajor > 1 {
+		return nil, &ConnectionError{
+			Request: r, Code: CodeBadRequest, Message: "WebSocket needs HTTP/1.1",
+			Name: "TRANSPORT_HANDSHAKE_ERROR", Detail: r.Proto, Err: ErrNotHTTP1,
+		}
+	}
 	if sid, ok := query["sid"]; ok {
 		return s.verifySession(r, query, name, sid[0], upgrade)
 	}
