@@ -22,10 +22,16 @@ type Recorder struct {
 
 	mu sync.Mutex
 	// Guarded by mu.
-	packets []string
-	history []string
+	packets []eiowire.Packet
+	history []event
 	pending bool // a packet has come since the last turn
 	ends    []transport.Close
+}
+
+// event is a packet, or something else in words.
+type event struct {
+	packet int // index in packets, if words is empty
+	words  string
 }
 
 var _ transport.Sink = (*Recorder)(nil)
@@ -41,8 +47,8 @@ func Show(p eiowire.Packet) string {
 // Packet records a packet.
 func (r *Recorder) Packet(p eiowire.Packet) error {
 	r.mu.Lock()
-	r.packets = append(r.packets, Show(p))
-	r.history = append(r.history, Show(p))
+	r.history = append(r.history, event{packet: len(r.packets)})
+	r.packets = append(r.packets, p)
 	r.pending = true
 	r.mu.Unlock()
 	switch {
@@ -61,7 +67,7 @@ func (r *Recorder) Turn(t *transport.Turn) {
 	work := r.pending
 	r.pending = false
 	if work {
-		r.history = append(r.history, "turn")
+		r.history = append(r.history, event{words: "turn"})
 	}
 	r.mu.Unlock()
 	if work && r.OnTurn != nil {
@@ -74,14 +80,19 @@ func (r *Recorder) Lost(c transport.Close) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ends = append(r.ends, c)
-	r.history = append(r.history, "lost: "+string(c.Reason))
+	r.history = append(r.history, event{words: "lost: " + string(c.Reason)})
 }
 
-// Packets returns the packets so far, as Show renders them.
+// Packets returns the packets so far, as Show renders them now: their bytes are
+// the session's, and a transport that changes them later is found out.
 func (r *Recorder) Packets() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.packets)
+	all := make([]string, 0, len(r.packets))
+	for _, p := range r.packets {
+		all = append(all, Show(p))
+	}
+	return all
 }
 
 // History returns packets, turns ("turn") and the end ("lost: " and the reason)
@@ -89,7 +100,14 @@ func (r *Recorder) Packets() []string {
 func (r *Recorder) History() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.history)
+	all := make([]string, 0, len(r.history))
+	for _, e := range r.history {
+		if e.words == "" {
+			e.words = Show(r.packets[e.packet])
+		}
+		all = append(all, e.words)
+	}
+	return all
 }
 
 // Ends returns what Lost was called with, each time.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sockeye-io/sockeye/engineio/eiowire"
 	"github.com/sockeye-io/sockeye/engineio/transport"
+	"github.com/sockeye-io/sockeye/engineio/transport/transporttest"
 	"github.com/sockeye-io/sockeye/engineio/transport/websocket"
 )
 
@@ -25,12 +26,17 @@ func TestIdleConnectionHasOneGoroutine(t *testing.T) {
 			synctest.Wait()
 			equal(t, "goroutines after a message", r.group.Len(), 1)
 		}
-		equal(t, "packets", r.rec.String(), "4a 4a 4a ")
+		equal(t, "packets", packets(r.rec), "4a 4a 4a ")
 	})
 }
 
 func TestStackOfAnIdleConnectionIsNotKept(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
+		var g []string
+		r.rec.OnPacket = func(eiowire.Packet) error {
+			g = append(g, goroutine())
+			return nil
+		}
 		r.open()
 		r.send(frame(fin|text, "4first")) // read by the goroutine that Start made
 		r.send(frame(fin|text, "4second"))
@@ -39,7 +45,6 @@ func TestStackOfAnIdleConnectionIsNotKept(t *testing.T) {
 		<-time.After(websocket.IdleWait + time.Millisecond)
 		r.send(frame(fin|text, "4fourth"))
 		r.send(frame(fin|text, "4fifth"))
-		g := r.rec.readers
 		for i, changed := range []bool{true, false, false, true} {
 			if (g[i] != g[i+1]) != changed {
 				t.Errorf("packet %d was read by %s, the next by %s; want another one: %v", i, g[i], g[i+1], changed)
@@ -51,10 +56,10 @@ func TestStackOfAnIdleConnectionIsNotKept(t *testing.T) {
 
 func TestTurnRunsForAllOfARead(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.rec.onTurn = func(*transport.Turn) { r.write("one"); r.write("two") }
+		r.rec.OnTurn = func(*transport.Turn) { r.write("one"); r.write("two") }
 		r.open()
 		r.send(frame(fin|text, "4a"), frame(fin|text, "4b"))
-		equal(t, "history", r.rec.history(), "4a, 4b, turn")
+		equal(t, "history", history(r.rec), "4a, 4b, turn")
 	})
 }
 
@@ -71,7 +76,7 @@ func TestReadingGoesOnWhileAHandlerWaits(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
 				release := make(chan struct{})
 				first := true
-				r.rec.onTurn = func(turn *transport.Turn) {
+				r.rec.OnTurn = func(turn *transport.Turn) {
 					if !first {
 						return
 					}
@@ -94,14 +99,14 @@ func TestReadingGoesOnWhileAHandlerWaits(t *testing.T) {
 				synctest.Wait()
 				equal(t, "goroutines", r.group.Len(), 2)
 				r.send(frame(fin|text, "4b"), frame(fin|ping, "alive"))
-				equal(t, "packets", r.rec.String(), "4a 4b ")
+				equal(t, "packets", packets(r.rec), "4a 4b ")
 				equal(t, "pong", r.next(), ":alive")
 				equal(t, "goroutines", r.group.Len(), 2)
 				close(release)
 				synctest.Wait()
 				equal(t, "goroutines", r.group.Len(), 1)
 				r.send(frame(fin|text, "4c"))
-				equal(t, "history", r.rec.history(), "4a, turn, 4b, turn, 4c, turn")
+				equal(t, "history", history(r.rec), "4a, turn, 4b, turn, 4c, turn")
 			})
 		})
 	}
@@ -114,36 +119,36 @@ func TestPause(t *testing.T) {
 		r.conn.Pause()
 		r.conn.Pause()
 		r.send(frame(fin|text, "4a")) // the read was under way
-		equal(t, "packets", r.rec.String(), "4a ")
+		equal(t, "packets", packets(r.rec), "4a ")
 		equal(t, "goroutines while nobody reads", r.group.Len(), 0)
 		r.send(frame(fin|text, "4b"))
-		equal(t, "packets while paused", r.rec.String(), "4a ")
+		equal(t, "packets while paused", packets(r.rec), "4a ")
 		r.write("still written")
 		equal(t, "written while paused", r.next(), "14still written")
 		r.conn.Resume()
 		r.conn.Resume()
 		synctest.Wait()
-		equal(t, "packets", r.rec.String(), "4a 4b ")
+		equal(t, "packets", packets(r.rec), "4a 4b ")
 		equal(t, "goroutines", r.group.Len(), 1)
 		r.conn.Pause()
 		r.conn.Resume() // before the reader has noticed
 		r.send(frame(fin|text, "4c"))
 		r.send(frame(fin|text, "4d"))
-		equal(t, "packets", r.rec.String(), "4a 4b 4c 4d ")
+		equal(t, "packets", packets(r.rec), "4a 4b 4c 4d ")
 		equal(t, "goroutines", r.group.Len(), 1)
 	})
 }
 
 func TestPauseWithinATurn(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.rec.onPacket = func(eiowire.Packet) error { r.conn.Pause(); return nil }
+		r.rec.OnPacket = func(eiowire.Packet) error { r.conn.Pause(); return nil }
 		r.open()
 		r.send(frame(fin|text, "4a"), frame(fin|text, "4b"))
 		r.send(frame(fin|text, "4c"))
-		equal(t, "history", r.rec.history(), "4a, 4b, turn")
+		equal(t, "history", history(r.rec), "4a, 4b, turn")
 		r.conn.Resume()
 		synctest.Wait()
-		equal(t, "history", r.rec.history(), "4a, 4b, turn, 4c, turn")
+		equal(t, "history", history(r.rec), "4a, 4b, turn, 4c, turn")
 	})
 }
 
@@ -156,14 +161,14 @@ func TestPeerCloses(t *testing.T) {
 	} {
 		t.Run(test.rule, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.rec.onTurn = func(*transport.Turn) { r.write("reply") }
+				r.rec.OnTurn = func(*transport.Turn) { r.write("reply") }
 				r.open()
 				r.send(frame(fin|text, "4a"), frame(fin|closes, test.payload))
 				equal(t, "reply", r.next(), "14reply")
 				equal(t, "close", r.next(), "8"+test.echo)
 				r.eof()
 				r.closed()
-				equal(t, "history", r.rec.history(), "4a, turn, lost: transport close")
+				equal(t, "history", history(r.rec), "4a, turn, lost: transport close")
 			})
 		})
 	}
@@ -186,7 +191,7 @@ func TestPeerGoesWithoutAWord(t *testing.T) {
 				r.send(frame(fin|text, "4a"), frame(text, "4half"))
 				test.end(r)
 				synctest.Wait()
-				end := r.rec.end(t)
+				end := r.end()
 				equal(t, "reason", end.Reason, transport.ReasonTransportClose)
 				if !errors.Is(end.Err, test.err) {
 					t.Errorf("detail %v, want %v", end.Err, test.err)
@@ -204,10 +209,10 @@ func TestPeerIsResetWhileNobodyReads(t *testing.T) {
 		r.send(frame(fin|text, "4a"))
 		r.client.Cut()
 		synctest.Wait()
-		equal(t, "reason, before anything is written", r.rec.end(t).Reason, "")
+		equal(t, "reason, before anything is written", r.end().Reason, "")
 		r.write("b")
 		synctest.Wait()
-		equal(t, "reason", r.rec.end(t).Reason, transport.ReasonTransportClose)
+		equal(t, "reason", r.end().Reason, transport.ReasonTransportClose)
 		equal(t, "Len", r.queue.Len(), 0)
 		r.closed()
 	})
@@ -223,10 +228,10 @@ func TestFinish(t *testing.T) {
 		equal(t, "second", r.next(), "14b")
 		equal(t, "close", r.next(), "8")
 		r.eof()
-		equal(t, "reason before the peer has answered", r.rec.end(t).Reason, "")
+		equal(t, "reason before the peer has answered", r.end().Reason, "")
 		r.send(frame(fin|text, "4on its way"), frame(fin|closes, ""))
 		r.closed()
-		equal(t, "history", r.rec.history(), "4on its way, turn, lost: transport close")
+		equal(t, "history", history(r.rec), "4on its way, turn, lost: transport close")
 	})
 }
 
@@ -306,7 +311,7 @@ func TestPeerThatDoesNotAnswerTheClose(t *testing.T) {
 		equal(t, "goroutines before the time is over", r.group.Len(), 1)
 		<-time.After(1)
 		r.closed()
-		equal(t, "reason", r.rec.end(t).Reason, transport.ReasonTransportClose)
+		equal(t, "reason", r.end().Reason, transport.ReasonTransportClose)
 	})
 }
 
@@ -317,7 +322,7 @@ func TestPeerThatDoesNotReadIsGivenUp(t *testing.T) {
 		r.conn.Finish()
 		<-time.After(closeTimeout)
 		synctest.Wait()
-		equal(t, "reason", r.rec.end(t).Reason, transport.ReasonTransportClose)
+		equal(t, "reason", r.end().Reason, transport.ReasonTransportClose)
 		equal(t, "Len", r.queue.Len(), 0)
 		equal(t, "goroutines", r.group.Len(), 0)
 	})
@@ -358,7 +363,7 @@ func TestPeerBreaksARule(t *testing.T) {
 				equal(t, "close", r.next(), "8"+test.code)
 				r.eof()
 				synctest.Wait()
-				end := r.rec.end(t)
+				end := r.end()
 				equal(t, "reason", end.Reason, test.close.Reason)
 				if test.close.Err != nil && !errors.Is(end.Err, test.close.Err) {
 					t.Errorf("detail %v, want %v", end.Err, test.close.Err)
@@ -369,7 +374,7 @@ func TestPeerBreaksARule(t *testing.T) {
 					t.Errorf("the connection was open for %v after the close frame", took)
 				}
 				r.closed()
-				equal(t, "packets", r.rec.String(), "4a ")
+				equal(t, "packets", packets(r.rec), "4a ")
 			})
 		})
 	}
@@ -378,7 +383,7 @@ func TestPeerBreaksARule(t *testing.T) {
 func TestSessionRefusesAPacket(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		detail := errors.New("detail")
-		r.rec.onPacket = func(p eiowire.Packet) error {
+		r.rec.OnPacket = func(p eiowire.Packet) error {
 			if string(p.Data) == "b" {
 				return &transport.EndError{Close: transport.Close{Reason: transport.ReasonForcedClose, Err: detail}}
 			}
@@ -388,8 +393,8 @@ func TestSessionRefusesAPacket(t *testing.T) {
 		r.send(frame(fin|text, "4a"), frame(fin|text, "4b"), frame(fin|text, "4c"))
 		equal(t, "close", r.next(), "8")
 		r.eof()
-		equal(t, "history", r.rec.history(), "4a, 4b, turn, lost: forced close")
-		equal(t, "detail", r.rec.end(t).Err, detail)
+		equal(t, "history", history(r.rec), "4a, 4b, turn, lost: forced close")
+		equal(t, "detail", r.end().Err, detail)
 		r.client.Close()
 		r.closed()
 	})
@@ -409,7 +414,7 @@ func TestWriteThatThePeerDoesNotTakeHoldsNobodyUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.send(frame(fin|text, "4a"), frame(fin|ping, "unanswered"))
-		equal(t, "packets", r.rec.String(), "4a ")
+		equal(t, "packets", packets(r.rec), "4a ")
 		equal(t, "goroutines", r.group.Len(), 2)
 		r.write("last")
 		for range 10 {
@@ -432,7 +437,7 @@ func TestPeerIsResetWhileAWriteWaits(t *testing.T) {
 		synctest.Wait()
 		r.client.Cut()
 		r.closed()
-		equal(t, "reason", r.rec.end(t).Reason, transport.ReasonTransportClose)
+		equal(t, "reason", r.end().Reason, transport.ReasonTransportClose)
 	})
 }
 
@@ -444,7 +449,7 @@ func TestCloseAtOnce(t *testing.T) {
 		r.conn.Close()
 		r.conn.Close()
 		r.closed()
-		equal(t, "reason", r.rec.end(t).Reason, transport.ReasonTransportClose)
+		equal(t, "reason", r.end().Reason, transport.ReasonTransportClose)
 	})
 }
 
@@ -462,8 +467,8 @@ func TestBeforeTheQueueIsItsOwn(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.queue.SetDrainer(nil, false)
 		r.write("for another transport")
-		r.rec.onPacket = func(p eiowire.Packet) error {
-			switch show(p) {
+		r.rec.OnPacket = func(p eiowire.Packet) error {
+			switch transporttest.Show(p) {
 			case "2probe":
 				return r.conn.Answer("3probe")
 			case "5":
@@ -484,7 +489,7 @@ func TestBeforeTheQueueIsItsOwn(t *testing.T) {
 		equal(t, "answer to the probe", r.next(), "13probe")
 		r.send(frame(fin|text, "5"), frame(fin|text, "4a"))
 		equal(t, "what was queued", r.next(), "14for another transport")
-		equal(t, "packets", r.rec.String(), "2probe 5 4a ")
+		equal(t, "packets", packets(r.rec), "2probe 5 4a ")
 		r.send(frame(fin|closes, ""))
 		equal(t, "close", r.next(), "8")
 	})
@@ -500,7 +505,7 @@ func TestRuleIsBrokenBeforeTheQueueIsItsOwn(t *testing.T) {
 		r.send(frame(0x70, ""))
 		equal(t, "close", r.next(), "8"+code(1002, ""))
 		r.eof()
-		equal(t, "reason", r.rec.end(t).Reason, transport.ReasonTransportError)
+		equal(t, "reason", r.end().Reason, transport.ReasonTransportError)
 		r.client.Close()
 		r.closed()
 		equal(t, "Len", r.queue.Len(), 2+1+len("for another transport"))
@@ -515,7 +520,7 @@ func TestRefuse(t *testing.T) {
 		r.send(frame(fin|text, "4ignored"))
 		<-time.After(closeTimeout)
 		r.closed()
-		equal(t, "packets", r.rec.String(), "")
-		equal(t, "reason", r.rec.end(t).Reason, transport.ReasonForcedClose)
+		equal(t, "packets", packets(r.rec), "")
+		equal(t, "reason", r.end().Reason, transport.ReasonForcedClose)
 	})
 }

@@ -17,15 +17,15 @@ func FuzzFeed(f *testing.F) {
 		}
 		whole, parts := feed(limit), feed(limit)
 		wholeErr, partsErr := whole.in(stream, max(1, len(stream))), parts.in(stream, chunks...)
-		equal(t, "packets in chunks", parts.rec.String(), whole.rec.String())
+		equal(t, "packets in chunks", packets(parts.rec), packets(whole.rec))
 		equal(t, "end in chunks", ending(partsErr), ending(wholeErr))
 		for _, c := range []*feeder{whole, parts} {
 			if held := c.Held(); held > 2*len(stream)+64 {
 				t.Errorf("%d bytes are held after %d", held, len(stream))
 			}
-			for _, p := range c.rec.packets {
-				if len(p.Data) > limit {
-					t.Errorf("a packet of %d bytes", len(p.Data))
+			for _, p := range c.rec.Packets() {
+				if len(p) > limit+2 { // with brackets
+					t.Errorf("a packet of %d bytes", len(p))
 				}
 			}
 		}

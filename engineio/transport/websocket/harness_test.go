@@ -6,100 +6,14 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/sockeye-io/sockeye/engineio/eiowire"
 	"github.com/sockeye-io/sockeye/engineio/transport"
+	"github.com/sockeye-io/sockeye/engineio/transport/transporttest"
 	"github.com/sockeye-io/sockeye/engineio/transport/websocket"
 	"github.com/sockeye-io/sockeye/internal/memnet"
 	"github.com/sockeye-io/sockeye/internal/worker"
 )
-
-// recorder is a session that keeps what its transport tells it.
-type recorder struct {
-	onPacket func(p eiowire.Packet) error // nil takes everything
-	onTurn   func(t *transport.Turn)      // nil returns at once
-
-	mu      sync.Mutex
-	packets []eiowire.Packet
-	readers []string // the goroutine of each packet
-	events  []string // packets, turns that had something to do, and the end
-	pending bool     // a packet has come since the last turn
-	lost    []transport.Close
-}
-
-func (r *recorder) Packet(p eiowire.Packet) error {
-	r.mu.Lock()
-	r.packets = append(r.packets, p)
-	r.readers = append(r.readers, goroutine())
-	r.events = append(r.events, show(p))
-	r.pending = true
-	r.mu.Unlock()
-	if r.onPacket != nil {
-		return r.onPacket(p)
-	}
-	return nil
-}
-
-func (r *recorder) Turn(t *transport.Turn) {
-	r.mu.Lock()
-	work := r.pending
-	if work {
-		r.events = append(r.events, "turn")
-	}
-	r.pending = false
-	r.mu.Unlock()
-	if work && r.onTurn != nil {
-		r.onTurn(t)
-	}
-}
-
-func (r *recorder) Lost(c transport.Close) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lost = append(r.lost, c)
-	r.events = append(r.events, "lost: "+string(c.Reason))
-}
-
-// String returns the packets, readable.
-func (r *recorder) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var s strings.Builder
-	for _, p := range r.packets {
-		s.WriteString(show(p) + " ")
-	}
-	return s.String()
-}
-
-func (r *recorder) history() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return strings.Join(r.events, ", ")
-}
-
-// end returns the only Lost, or a zero Close if there was none.
-func (r *recorder) end(t *testing.T) transport.Close {
-	t.Helper()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.lost) > 1 {
-		t.Errorf("Lost was called %d times: %v", len(r.lost), r.lost)
-	}
-	if len(r.lost) == 0 {
-		return transport.Close{}
-	}
-	return r.lost[0]
-}
-
-// show renders a packet: 4text for text, [bytes] for binary.
-func show(p eiowire.Packet) string {
-	if p.Binary {
-		return "[" + string(p.Data) + "]"
-	}
-	return strconv.Itoa(int(p.Type)) + string(p.Data)
-}
 
 // goroutine returns the name of the calling goroutine.
 func goroutine() string {
@@ -157,7 +71,7 @@ func code(n int, reason string) string {
 // feeder is a connection that is fed by hand. What it answers is dropped.
 type feeder struct {
 	*websocket.Conn
-	rec *recorder
+	rec *transporttest.Recorder
 }
 
 func newFeeder(maxPayload int, sink transport.Sink) *websocket.Conn {
@@ -172,7 +86,7 @@ func newFeeder(maxPayload int, sink transport.Sink) *websocket.Conn {
 }
 
 func feed(maxPayload int) *feeder {
-	rec := new(recorder)
+	rec := new(transporttest.Recorder)
 	return &feeder{newFeeder(maxPayload, rec), rec}
 }
 
@@ -213,6 +127,18 @@ func ending(err error) string {
 		return "unexpected: " + err.Error()
 	}
 }
+
+// packets returns what a session has received, each followed by a space.
+func packets(rec *transporttest.Recorder) string {
+	var s strings.Builder
+	for _, p := range rec.Packets() {
+		s.WriteString(p + " ")
+	}
+	return s.String()
+}
+
+// history returns what a session was told.
+func history(rec *transporttest.Recorder) string { return strings.Join(rec.History(), ", ") }
 
 func equal[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/sockeye-io/sockeye/engineio/transport"
+	"github.com/sockeye-io/sockeye/engineio/transport/transporttest"
 	"github.com/sockeye-io/sockeye/engineio/transport/websocket"
 	"github.com/sockeye-io/sockeye/internal/memnet"
 	"github.com/sockeye-io/sockeye/internal/worker"
@@ -22,7 +23,7 @@ type rig struct {
 	t      *testing.T
 	group  *worker.Group
 	queue  *transport.Queue
-	rec    *recorder
+	rec    *transporttest.Recorder
 	conn   *websocket.Conn
 	near   *memnet.Conn
 	client *memnet.Conn
@@ -35,7 +36,7 @@ func bubble(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, group: new(worker.Group), queue: new(transport.Queue), rec: new(recorder)}
+		r := &rig{t: t, group: new(worker.Group), queue: new(transport.Queue), rec: new(transporttest.Recorder)}
 		r.queue.Init(transport.NewFlusher(r.group), 16<<20)
 		r.client, r.near = memnet.Pipe(memnet.Options{})
 		r.in = bufio.NewReader(r.client)
@@ -47,8 +48,22 @@ func bubble(t *testing.T, fn func(t *testing.T, r *rig)) {
 		if err := r.group.Wait(t.Context()); err != nil {
 			t.Errorf("%d goroutines are left: %v", r.group.Len(), err)
 		}
-		r.rec.end(t)
+		r.end()
 	})
+}
+
+// end returns the end that the session was told, or a zero Close if none.
+func (r *rig) end() transport.Close {
+	r.t.Helper()
+	switch ends := r.rec.Ends(); len(ends) {
+	case 0:
+		return transport.Close{}
+	case 1:
+		return ends[0]
+	default:
+		r.t.Errorf("Lost was called %d times: %v", len(ends), ends)
+		return ends[0]
+	}
 }
 
 // open attaches the connection and starts it.
