@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"compress/flate"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -90,6 +91,12 @@ type Options struct {
 	// has no sid in its query. It is called concurrently.
 	Headers func(h http.Header, r *http.Request, sid string)
 
+	// PerMessageDeflate, if set, compresses WebSocket messages for clients that offer it
+	// (permessage-deflate, RFC 7692). It costs processor time for each message
+	// and nothing for an idle connection: no window is kept between messages, and
+	// a broadcast is compressed once. Answers to polls have Compressors.
+	PerMessageDeflate *PerMessageDeflate
+
 	// Compressors are the content codings for answers to polls, in order of
 	// preference. Nil means gzip and deflate; empty means none.
 	Compressors []Compressor
@@ -115,6 +122,29 @@ type Options struct {
 	// Logger receives what goes wrong without anybody to return an error to.
 	// Nil means slog.Default().
 	Logger *slog.Logger
+}
+
+// PerMessageDeflate configures the compression of WebSocket messages. The zero value
+// compresses messages of 1,024 bytes and more, at flate.BestSpeed.
+type PerMessageDeflate struct {
+	// Threshold is the smallest message that is compressed, in bytes. Zero means
+	// 1024.
+	Threshold int
+	// Level is a level of package compress/flate, from 1 to 9. Zero means 1,
+	// flate.BestSpeed: higher ones cost much for little on small messages.
+	Level int
+}
+
+// check returns what is wrong with d.
+func (d *PerMessageDeflate) check() []error {
+	var faults []error
+	if d.Threshold < 0 {
+		faults = append(faults, fmt.Errorf("engineio: Options.PerMessageDeflate.Threshold is %d: must not be negative (0 means %d)", d.Threshold, DefaultCompressionThreshold))
+	}
+	if d.Level < 0 || d.Level > flate.BestCompression {
+		faults = append(faults, fmt.Errorf("engineio: Options.PerMessageDeflate.Level is %d: must be from 1 to 9 (0 means 1)", d.Level))
+	}
+	return faults
 }
 
 // RefusalError is an error of Options.Handshake whose text the peer is told.
@@ -178,6 +208,9 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	faults = append(faults, o.CORS.check()...)
+	if o.PerMessageDeflate != nil {
+		faults = append(faults, o.PerMessageDeflate.check()...)
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

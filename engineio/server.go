@@ -1,6 +1,8 @@
 package engineio
 
 import (
+	"cmp"
+	"compress/flate"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -29,11 +31,14 @@ type Server struct {
 	ws      websocket.Config
 	polling polling.Config
 	app     *app // what runs above sessions unless Bind replaced it
+	deflate *transport.Deflate
 
 	group   worker.Group
 	flusher *transport.Flusher
 	wheel   *wheel.Wheel
 	down    atomic.Bool // Shutdown has begun
+
+	deflating atomic.Bool // a session takes, or took, compressed messages
 
 	originLog, sidLog quiet
 
@@ -54,6 +59,13 @@ func NewServer(o Options) (*Server, error) {
 	s.polling = polling.Config{MaxPayload: o.MaxPayload, CloseTimeout: o.CloseTimeout, Group: &s.group}
 	if len(o.Compressors) > 0 {
 		s.polling.Compress = s.compress
+	}
+	if d := o.PerMessageDeflate; d != nil {
+		s.deflate, err = transport.NewDeflate(cmp.Or(d.Level, flate.BestSpeed), cmp.Or(d.Threshold, DefaultCompressionThreshold))
+		if err != nil {
+			return nil, err
+		}
+		s.flusher.SetDeflate(s.deflate)
 	}
 	s.app = &app{srv: s}
 	s.accept = s.app.accept

@@ -82,6 +82,9 @@ type WriteOptions struct {
 	// its window is full, it has no poll open, or it is upgrading. Bytes that
 	// merely wait for the end of a turn do not count.
 	Volatile bool
+	// Plain sends a message to a WebSocket without compression (Options.PerMessageDeflate),
+	// as for data that is compressed already.
+	Plain bool
 }
 
 // Write queues a message, given as text without its packet type, and the binary
@@ -89,6 +92,9 @@ type WriteOptions struct {
 // bytes are copied. A nil error means queued, or dropped as volatile; else it is
 // ErrClosed or, when this write closed the session, ErrSlowConsumer.
 func (s *Session) Write(text []byte, attachments [][]byte, o WriteOptions) error {
+	if o.Plain {
+		return s.wrote(s.queue.WritePlain(text, attachments, o.Volatile))
+	}
 	return s.wrote(s.queue.Write(text, attachments, o.Volatile))
 }
 
@@ -96,12 +102,24 @@ func (s *Session) Write(text []byte, attachments [][]byte, o WriteOptions) error
 type Prepared = transport.Message
 
 // Prepare encodes a message for WritePrepared and NewFanout. The arguments are
-// those of Write; they are copied.
+// those of Write; they are copied. It is sent without compression.
 func Prepare(text []byte, attachments [][]byte) *Prepared {
 	return transport.NewMessage(text, attachments)
 }
 
-// WritePrepared is Write for a prepared message, which the session shares.
+// Prepare is the function Prepare, with a compressed form besides for the
+// sessions that take it (Options.PerMessageDeflate). It is made here, once, and only if
+// there has been such a session.
+func (s *Server) Prepare(text []byte, attachments [][]byte) *Prepared {
+	p := Prepare(text, attachments)
+	if s.deflating.Load() {
+		p.Compress(s.deflate)
+	}
+	return p
+}
+
+// WritePrepared is Write for a prepared message, which the session shares. How it
+// was prepared decides over its compression, not WriteOptions.Plain.
 func (s *Session) WritePrepared(p *Prepared, o WriteOptions) error {
 	return s.wrote(s.queue.WriteMessage(p, o.Volatile))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
 
 	"github.com/sockeye-io/sockeye/engineio/eiowire"
 	"github.com/sockeye-io/sockeye/engineio/transport"
@@ -37,16 +38,16 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, own 
 		return
 	}
 	s.setHeaders(w.Header(), r, sess.id, true)
-	nc, response, ok := s.hijack(w, r)
+	up, ok := s.hijack(w, r)
 	if !ok {
 		s.remove(sess)
 		return
 	}
-	conn := websocket.New(nc, &s.ws, (*sink)(sess), &sess.queue)
+	conn := s.newConn(up, (*sink)(sess), sess)
 	sess.ws = conn
 	// The answer to the request stands first in the queue: it leaves together
 	// with the OPEN packet, in one write.
-	_ = sess.queue.WriteMessage(transport.RawMessage(response), false) // an empty queue takes it
+	_ = sess.queue.WriteMessage(transport.RawMessage(up.response), false) // an empty queue takes it
 	s.open(sess, []string{})
 	conn.Attach((*sink)(sess))
 	conn.Drain()
@@ -58,14 +59,14 @@ func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, own 
 // serveProbe serves a WebSocket that a polling session may upgrade to. A second
 // one, or one for a session that is on WebSocket already, is closed again.
 func (s *Server) serveProbe(w http.ResponseWriter, r *http.Request, sess *Session) {
-	nc, response, ok := s.hijack(w, r)
+	up, ok := s.hijack(w, r)
 	if !ok {
 		return
 	}
 	p := &probe{sess: sess}
-	p.conn = websocket.New(nc, &s.ws, p, &sess.queue)
+	p.conn = s.newConn(up, p, sess)
 	first := sess.beginProbe(p) // from here on a timer bounds what follows
-	if err := p.conn.Respond(response); err != nil {
+	if err := p.conn.Respond(up.response); err != nil {
 		p.abort()
 		return
 	}
@@ -78,21 +79,44 @@ func (s *Server) serveProbe(w http.ResponseWriter, r *http.Request, sess *Sessio
 	}
 }
 
+// upgraded is a connection whose WebSocket handshake has been decided on.
+type upgraded struct {
+	nc       netconn.Conn
+	response []byte // the answer to the handshake, to be sent
+	deflate  bool   // messages may be compressed
+}
+
+// newConn returns a WebSocket of a session.
+func (s *Server) newConn(up upgraded, to transport.Sink, sess *Session) *websocket.Conn {
+	conn := websocket.New(up.nc, &s.ws, to, &sess.queue)
+	if up.deflate {
+		s.deflating.Store(true)
+		conn.UseDeflate(s.deflate)
+	}
+	return conn
+}
+
 // hijack does the WebSocket handshake (RFC 6455, section 4.2) up to its answer,
-// which it returns for the caller to send. Nothing of net/http is kept. When it
-// reports false, the request has been answered.
-func (s *Server) hijack(w http.ResponseWriter, r *http.Request) (netconn.Conn, []byte, bool) {
+// which the caller sends. Nothing of net/http is kept. When it reports false,
+// the request has been answered.
+func (s *Server) hijack(w http.ResponseWriter, r *http.Request) (upgraded, bool) {
 	refused := &ConnectionError{Request: r, Code: CodeBadRequest, Name: "TRANSPORT_HANDSHAKE_ERROR"}
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		refused.Detail, refused.Err = "the connection cannot be taken over, as with HTTP/2 or a middleware that hides http.Hijacker", err
 		s.refuse(w, refused)
-		return nil, nil, false
+		return upgraded{}, false
 	}
 	_ = conn.SetDeadline(time.Time{}) // a connection that is gone shows at the first read
 	taken := hijacked{header: w.Header(), conn: conn, in: rw.Reader}
 	taken.out.Grow(responseSize)
-	_, _, _, err = ws.HTTPUpgrader{Header: taken.header}.Upgrade(r, &taken)
+	upgrader := ws.HTTPUpgrader{Header: taken.header}
+	// No window is kept on either side: what one message costs, it costs alone.
+	deflate := wsflate.Extension{Parameters: wsflate.Parameters{ServerNoContextTakeover: true, ClientNoContextTakeover: true}}
+	if s.deflate != nil {
+		upgrader.Negotiate = deflate.Negotiate
+	}
+	_, _, _, err = upgrader.Upgrade(r, &taken)
 	if err != nil {
 		refused.Err, refused.Status, refused.Message = err, http.StatusBadRequest, err.Error()
 		if s.opts.OnConnectionError != nil {
@@ -100,13 +124,14 @@ func (s *Server) hijack(w http.ResponseWriter, r *http.Request) (netconn.Conn, [
 		}
 		_, _ = conn.Write(taken.out.Bytes()) // a peer that is gone needs no answer
 		_ = conn.Close()
-		return nil, nil, false
+		return upgraded{}, false
 	}
 	var early []byte
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ = rw.Reader.Peek(n) // n bytes are there
 	}
-	return netconn.New(conn, early), taken.out.Bytes(), true
+	_, compressed := deflate.Accepted()
+	return upgraded{nc: netconn.New(conn, early), response: taken.out.Bytes(), deflate: compressed}, true
 }
 
 // hijacked is a connection that has been taken over, for an upgrader that wants

@@ -17,6 +17,7 @@ type Broadcast struct {
 	rooms    []string
 	except   []string
 	volatile bool
+	plain    bool
 }
 
 // others returns b without self as its only target.
@@ -58,6 +59,15 @@ func (b Broadcast) Volatile() Broadcast {
 	return b
 }
 
+// Compress decides whether events may be compressed on their way to WebSocket
+// clients (Options.Engine.PerMessageDeflate). Compress(false) keeps them plain, as
+// for data that is compressed already. Answers to polls are compressed by their
+// size alone.
+func (b Broadcast) Compress(on bool) Broadcast {
+	b.plain = !on
+	return b
+}
+
 // Emit sends an event with any number of arguments. It is encoded once, and
 // before Emit returns: the arguments may be changed afterwards. A nil error means
 // that it is queued for every socket that was in the rooms. A client that is too
@@ -65,7 +75,7 @@ func (b Broadcast) Volatile() Broadcast {
 // target the errors are those of Socket.Emit, else there is only *EncodeError.
 func (b Broadcast) Emit(event string, args ...any) error {
 	if b.self != nil {
-		return b.self.emit(event, args, b.volatile)
+		return b.self.emit(event, args, engineio.WriteOptions{Volatile: b.volatile, Plain: b.plain})
 	}
 	srv := b.ns.srv
 	e := srv.encoder()
@@ -75,7 +85,7 @@ func (b Broadcast) Emit(event string, args ...any) error {
 	}
 	watched := len(b.ns.handlers.load().anyOutgoing) > 0
 	var targets []*Socket
-	f := srv.engine.NewFanout(e.prepare(), engineio.WriteOptions{Volatile: b.volatile})
+	f := srv.engine.NewFanout(e.prepare(b.plain), engineio.WriteOptions{Volatile: b.volatile})
 	b.ns.index.Each(b.target(), func(_ string, s *Socket) {
 		f.Add(s.conn.sess)
 		if watched {

@@ -271,3 +271,40 @@ func TestOversizeMessageEndsOnlyItsSender(t *testing.T) {
 		other.expect(`2["alive"]`)
 	})
 }
+
+func TestCompressLeavesTheChoiceToTheEmit(t *testing.T) {
+	t.Parallel()
+	o := socketio.Options{Engine: engineio.Options{PerMessageDeflate: &engineio.PerMessageDeflate{Threshold: 100}}}
+	bubble(t, o, func(t *testing.T, r *rig) {
+		c := r.dial("Sec-WebSocket-Extensions", "permessage-deflate")
+		s := r.srv
+		var id string
+		var self *socketio.Socket
+		s.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+			id, self = s.ID(), s
+			return nil
+		})
+		c.join("")
+		synctest.Wait()
+		long := strings.Repeat("a", 200)
+		for _, tc := range []struct {
+			what       string
+			emit       func(event string, args ...any) error
+			compressed int32
+		}{
+			{"everyone", s.Emit, 1},
+			{"everyone, plain", s.Compress(false).Emit, 0},
+			{"a room, plain", s.To(id).Compress(false).Emit, 0},
+			{"a room, plain and not", s.To(id).Compress(false).Compress(true).Emit, 1},
+			{"itself", self.Emit, 1},
+			{"itself, plain", self.Compress(false).Emit, 0},
+			{"plain keeps other marks", s.Compress(false).Volatile().Except("x").Emit, 0},
+		} {
+			before := c.deflated.Load()
+			must(t, tc.emit("e", long))
+			c.expect(`2["e","` + long + `"]`)
+			equal(t, tc.what, c.deflated.Load()-before, tc.compressed)
+		}
+		c.leave()
+	})
+}

@@ -33,7 +33,7 @@ type stage struct {
 
 // hold keeps an encoded packet back, and reports false if the socket has been
 // accepted meanwhile.
-func (st *stage) hold(e *encoder) (held bool, err error) {
+func (st *stage) hold(e *encoder, o engineio.WriteOptions) (held bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.over {
@@ -44,7 +44,7 @@ func (st *stage) hold(e *encoder) (held bool, err error) {
 		return true, fmt.Errorf("%w: more than %d bytes emitted before it", ErrNotConnected, maxHeldBytes)
 	}
 	st.bytes += size
-	st.held = append(st.held, e.prepare())
+	st.held = append(st.held, e.prepare(o.Plain))
 	return true, nil
 }
 

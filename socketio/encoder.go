@@ -74,8 +74,14 @@ func (e *encoder) write(sess *engineio.Session, o engineio.WriteOptions) error {
 	return sess.Write(text, binary, o)
 }
 
-// prepare returns the packet for any number of sessions.
-func (e *encoder) prepare() *engineio.Prepared { return engineio.Prepare(e.messages()) }
+// prepare returns the packet for any number of sessions, plain or with a
+// compressed form besides.
+func (e *encoder) prepare(plain bool) *engineio.Prepared {
+	if plain {
+		return engineio.Prepare(e.messages())
+	}
+	return e.srv.engine.Prepare(e.messages())
+}
 
 // packet returns the packet as its receiver would see it, for handlers that watch
 // what is sent.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
 
 	"github.com/sockeye-io/sockeye/internal/memnet"
 	"github.com/sockeye-io/sockeye/socketio"
@@ -85,6 +86,8 @@ type client struct {
 	in   chan message
 	out  chan struct{} // holds one token while a write is under way
 	mute atomic.Bool   // pings are not answered
+
+	deflated atomic.Int32 // messages that came compressed
 }
 
 // dial opens a WebSocket session and reads its OPEN packet.
@@ -132,6 +135,15 @@ func (c *client) read(in *bufio.Reader) {
 			return
 		}
 		text := string(f.Payload)
+		if f.Header.Rsv != 0 { // compressed
+			inflated, err := wsflate.DefaultHelper.Decompress(f.Payload)
+			if err != nil {
+				c.in <- message{text: err.Error(), end: true}
+				return
+			}
+			text = string(inflated)
+			c.deflated.Add(1)
+		}
 		switch {
 		case f.Header.OpCode == ws.OpBinary:
 			c.in <- message{text: text, binary: true}

@@ -148,3 +148,6 @@ func (n *Namespace) Local() Broadcast { return n.everyone().Local() }
 
 // Volatile returns an operator whose events are dropped for those who are behind.
 func (n *Namespace) Volatile() Broadcast { return n.everyone().Volatile() }
+
+// Compress decides whether events may be compressed: see Broadcast.Compress.
+func (n *Namespace) Compress(on bool) Broadcast { return n.everyone().Compress(on) }

@@ -3,6 +3,7 @@ package socketio
 import (
 	"sync/atomic"
 
+	"github.com/sockeye-io/sockeye/engineio"
 	"github.com/sockeye-io/sockeye/socketio/siowire"
 )
 
@@ -70,7 +71,7 @@ func (p *Packet) Reply(args ...any) error {
 	if !p.replied.CompareAndSwap(false, true) {
 		return ErrReplied
 	}
-	return s.write(e, false)
+	return s.write(e, engineio.WriteOptions{})
 }
 
 // answered reports whether the peer has its acknowledgement or wants none.

@@ -109,10 +109,12 @@ func (s *Socket) OnPacket(event string, h PacketHandler) (stop func()) {
 // Errors: an *EncodeError; ErrDisconnected; ErrSlowConsumer when this event found
 // the client's queue over its limit and closed the connection; ErrNotConnected
 // when too much is held back.
-func (s *Socket) Emit(event string, args ...any) error { return s.emit(event, args, false) }
+func (s *Socket) Emit(event string, args ...any) error {
+	return s.emit(event, args, engineio.WriteOptions{})
+}
 
-// emit is Emit with flags.
-func (s *Socket) emit(event string, args []any, volatile bool) error {
+// emit is Emit with options.
+func (s *Socket) emit(event string, args []any, o engineio.WriteOptions) error {
 	e := s.conn.srv.encoder()
 	defer e.release()
 	h := siowire.Header{Type: siowire.Event, Namespace: s.ns.name}
@@ -122,7 +124,7 @@ func (s *Socket) emit(event string, args []any, volatile bool) error {
 	if err := s.watchOutgoing(e); err != nil {
 		return err
 	}
-	return s.write(e, volatile)
+	return s.write(e, o)
 }
 
 // watchOutgoing shows the packet in e to the namespace's OnAnyOutgoing handlers.
@@ -144,17 +146,16 @@ func (s *Socket) watchOutgoing(e *encoder) error {
 }
 
 // write queues the packet in e, or holds it back until the socket is accepted.
-func (s *Socket) write(e *encoder, volatile bool) error {
+func (s *Socket) write(e *encoder, o engineio.WriteOptions) error {
 	if end := s.ended.Load(); end != nil {
 		return end
 	}
 	if st := s.stage.Load(); st != nil {
-		if held, err := st.hold(e); held {
+		if held, err := st.hold(e, o); held {
 			return err
 		}
 	}
-	err := e.write(s.conn.sess, engineio.WriteOptions{Volatile: volatile})
-	return s.writeError(err)
+	return s.writeError(e.write(s.conn.sess, o))
 }
 
 // writeError turns an error of the session into one of the socket.
@@ -221,6 +222,11 @@ func (s *Socket) Broadcast() Broadcast { return Broadcast{ns: s.ns, except: []st
 
 // Local returns Broadcast, limited to clients of this server.
 func (s *Socket) Local() Broadcast { return s.Broadcast().Local() }
+
+// Compress returns an operator for this socket itself that decides whether its
+// events may be compressed: see Broadcast.Compress. Followed by To, In, Except or
+// Local it is an operator for others.
+func (s *Socket) Compress(on bool) Broadcast { return Broadcast{ns: s.ns, self: s, plain: !on} }
 
 // Volatile returns an operator for this socket itself whose events are dropped
 // when they would have to wait for the client; followed by To, In, Except or Local it

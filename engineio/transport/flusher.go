@@ -10,8 +10,9 @@ import (
 // Flusher empties queues on goroutines of its own: at most one for each
 // processor, and only while there is something to do. It belongs to a server.
 type Flusher struct {
-	group *worker.Group
-	limit int
+	group   *worker.Group
+	limit   int
+	deflate *Deflate // for the queues that EnableDeflate; nil for none
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -23,6 +24,10 @@ type Flusher struct {
 func NewFlusher(group *worker.Group) *Flusher {
 	return &Flusher{group: group, limit: runtime.GOMAXPROCS(0)}
 }
+
+// SetDeflate sets the compressor for queues with EnableDeflate. It is called
+// before the first of them is used.
+func (f *Flusher) SetDeflate(d *Deflate) { f.deflate = d }
 
 // push appends a queue whose scheduled flag the caller has just set.
 func (f *Flusher) push(q *Queue) { f.pushList(q, q, 1) }

@@ -106,7 +106,8 @@ func appendPayload(dst, payload []byte, isBinary bool) []byte {
 // Message is one message with its attachments, encoded once for any number of
 // sessions. It is immutable and safe for concurrent use.
 type Message struct {
-	frames []byte
+	frames   []byte
+	deflated *Message // the form for peers that take compressed messages, or nil
 }
 
 // NewMessage encodes a message: the text (nil for none) followed by its

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"sync"
+	"sync/atomic"
 )
 
 // Sizes of the outbound path, in bytes.
@@ -45,6 +46,8 @@ type Queue struct {
 	stalled   bool  // bytes wait for the peer itself: volatile packets are dropped
 	finishing bool  // nothing more may be appended; the drainer ends when empty
 	closed    bool
+
+	deflates atomic.Bool // set once: the peer takes compressed messages
 }
 
 // Init prepares a queue. Limit is its bound in bytes.
@@ -83,6 +86,16 @@ func (q *Queue) Len() int {
 // or the queue is full; ErrClosed; or ErrSlowConsumer, and then the caller must
 // close the session. A nil text without attachments is nothing.
 func (q *Queue) Write(text []byte, attachments [][]byte, volatile bool) error {
+	if q.deflates.Load() {
+		if done, err := q.writeCompressed(text, attachments, volatile); done {
+			return err
+		}
+	}
+	return q.WritePlain(text, attachments, volatile)
+}
+
+// WritePlain is Write without compression.
+func (q *Queue) WritePlain(text []byte, attachments [][]byte, volatile bool) error {
 	size := framesSize(text, attachments)
 	q.mu.Lock()
 	if drop, err := q.admitLocked(size, volatile, true); drop || err != nil {
@@ -101,6 +114,7 @@ func (q *Queue) Write(text []byte, attachments [][]byte, volatile bool) error {
 
 // WriteMessage appends a prepared message, by reference or copied.
 func (q *Queue) WriteMessage(m *Message, volatile bool) error {
+	m = q.formOf(m)
 	q.mu.Lock()
 	if drop, err := q.admitLocked(len(m.frames), volatile, true); drop || err != nil {
 		q.mu.Unlock()
@@ -114,6 +128,7 @@ func (q *Queue) WriteMessage(m *Message, volatile bool) error {
 // offer is WriteMessage for a fan-out: it reports whether the queue must be
 // handed to the flusher, which the caller does later for many at once.
 func (q *Queue) offer(m *Message, volatile bool) (flush bool, err error) {
+	m = q.formOf(m)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if drop, err := q.admitLocked(len(m.frames), volatile, false); drop || err != nil {

@@ -57,10 +57,22 @@ func (c *Conn) Receive() (*netconn.Buffer, error) {
 }
 
 // Write waits until all of p is in the buffer and returns how much is, with an
-// error if that is less: EPIPE when the other end is closed, and as Read.
+// error if that is less: EPIPE when the other end is closed, and as Read. Of two
+// calls at once one waits for the other, as on a socket.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for c.out.busy {
+		if err := c.out.writeErrorLocked(); err != nil {
+			return 0, c.fail("write", err)
+		}
+		c.wake.Wait()
+	}
+	c.out.busy = true
+	defer func() {
+		c.out.busy = false
+		c.wake.Broadcast()
+	}()
 	n := 0
 	for {
 		if err := c.out.writeErrorLocked(); err != nil {

@@ -34,6 +34,7 @@ type stream struct {
 	first       [4]segment // where the queue begins whenever it has been empty
 	size        int        // bytes in queue
 	last        time.Time  // when the newest segment arrives: latency never reorders
+	busy        bool       // a Write is under way
 	writeClosed bool       // the end of the stream has been queued
 	readClosed  bool       // its reader is gone
 	readBy      deadline

@@ -39,6 +39,8 @@ type Conn struct {
 	cfg   *Config
 	nc    netconn.Conn
 	queue *transport.Queue
+	// Set before Start: what the handshake agreed on. Nil without compression.
+	deflate *transport.Deflate
 
 	// Owned by the reader, and by whoever starts it.
 	sink     transport.Sink
@@ -69,10 +71,17 @@ func (c *Conn) Start() bool {
 	return false
 }
 
+// UseDeflate makes the connection compress and inflate messages. It is called
+// before Start, if the handshake has agreed to it.
+func (c *Conn) UseDeflate(d *transport.Deflate) { c.deflate = d }
+
 // Attach makes the connection the one that drains its queue and sends what it
 // receives to sink. It is called before Start, or by the sink within Packet.
 func (c *Conn) Attach(sink transport.Sink) {
 	c.sink, c.attached = sink, true
+	if c.deflate != nil {
+		c.queue.EnableDeflate()
+	}
 	c.queue.SetDrainer(c, false)
 }
 

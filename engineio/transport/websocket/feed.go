@@ -20,8 +20,9 @@ type input struct {
 	payload []byte // those bytes, unmasked
 	inFrame bool
 
-	fragments []byte // the message under way, if opcode is not zero
-	opcode    byte
+	fragments  []byte // the message under way, if opcode is not zero
+	opcode     byte
+	compressed bool // that message is
 }
 
 func (in *input) idle() bool { return !in.inFrame && len(in.head) == 0 && in.opcode == 0 }
@@ -102,6 +103,9 @@ func (c *Conn) keepHead(p []byte) {
 // admit refuses a frame that would make its message too long, before any of it
 // is kept.
 func (c *Conn) admit(h header) error {
+	if h.rsv1 && (c.deflate == nil || h.opcode != opText && h.opcode != opBinary) {
+		return &ProtocolError{codeProtocolError, "reserved bits set without an extension"}
+	}
 	if h.opcode >= opClose {
 		return nil
 	}
@@ -155,10 +159,10 @@ func (c *Conn) frame(h header, payload []byte) error {
 		}
 		if !h.fin {
 			in := c.input()
-			in.opcode, in.fragments = h.opcode, payload
+			in.opcode, in.compressed, in.fragments = h.opcode, h.rsv1, payload
 			return nil
 		}
-		return c.message(h.opcode, payload)
+		return c.message(h.opcode, payload, h.rsv1)
 	case opPing:
 		c.pong(payload)
 		return nil
@@ -184,14 +188,23 @@ func (c *Conn) fragment(h header, payload []byte) error {
 	if !h.fin {
 		return nil
 	}
-	opcode, message := in.opcode, in.fragments
-	in.opcode, in.fragments = 0, nil
+	opcode, compressed, message := in.opcode, in.compressed, in.fragments
+	in.opcode, in.compressed, in.fragments = 0, false, nil
 	c.settle()
-	return c.message(opcode, message)
+	return c.message(opcode, message, compressed)
 }
 
 // message hands a complete message, which is one Engine.IO packet, to the sink.
-func (c *Conn) message(opcode byte, payload []byte) error {
+func (c *Conn) message(opcode byte, payload []byte, compressed bool) error {
+	if compressed {
+		var err error
+		if payload, err = c.deflate.Inflate(payload, c.cfg.MaxPayload); err != nil {
+			if errors.Is(err, transport.ErrMessageTooLarge) {
+				return err
+			}
+			return &ProtocolError{codeInvalidPayload, "compressed message does not inflate"}
+		}
+	}
 	if opcode == opText && !utf8.Valid(payload) {
 		return &ProtocolError{codeInvalidUTF8, "text message is not UTF-8"}
 	}

@@ -28,7 +28,10 @@ const (
 const (
 	codeProtocolError = 1002
 	codeInvalidUTF8   = 1007
-	codeTooLarge      = 1009
+	// A compressed message that does not inflate is as inconsistent as text that
+	// is not UTF-8.
+	codeInvalidPayload = 1007
+	codeTooLarge       = 1009
 )
 
 // maxHeader is the length of the longest frame header of a client.
@@ -52,6 +55,7 @@ var errIncomplete = errors.New("incomplete header")
 // header is a decoded frame header of a client.
 type header struct {
 	fin    bool
+	rsv1   bool // the message is compressed
 	opcode byte
 	length int64
 	mask   [4]byte
@@ -63,8 +67,8 @@ func parseHeader(p []byte) (header, int, error) {
 	if len(p) < 2 {
 		return header{}, 0, errIncomplete
 	}
-	h := header{fin: p[0]&0x80 != 0, opcode: p[0] & 0x0f}
-	if p[0]&0x70 != 0 {
+	h := header{fin: p[0]&0x80 != 0, rsv1: p[0]&0x40 != 0, opcode: p[0] & 0x0f}
+	if p[0]&0x30 != 0 {
 		return h, 0, &ProtocolError{codeProtocolError, "reserved bits set without an extension"}
 	}
 	if p[1]&0x80 == 0 {
