@@ -1,5 +1,6 @@
 // Package eiowire turns bytes into Engine.IO packets and back: revision 4 of the
-// protocol.
+// protocol, and in functions of their own revision 3 (names that end in V3) and
+// the form that payloads of either have in JSONP.
 //
 // A WebSocket carries one packet a message: a text message is what [Decode] reads
 // and [Append] writes, a binary message is the data of a binary [Message] itself.

@@ -34,7 +34,8 @@ func (t Type) String() string {
 // Packet is one packet.
 type Packet struct {
 	Type Type
-	// Binary marks the data of a Message as binary. Packets of other types are text.
+	// Binary marks the data of a Message as binary. Packets of other types are
+	// text, except that revision 3 can write any type as binary.
 	Binary bool
 	Data   []byte
 }
@@ -49,7 +50,7 @@ var (
 type ParseError struct {
 	// Offset is where in the text the packet begins that is none, in bytes.
 	Offset int
-	// Err is ErrEmpty or ErrType.
+	// Err is ErrEmpty or ErrType; in revision 3 ErrHeader too, and in JSONP ErrForm.
 	Err error
 }
 

@@ -3,7 +3,9 @@
 // of standard output. Bytes travel in base64. Values are answered in a form that
 // has one spelling for each: see canonical.
 import { createInterface } from "node:readline";
+import { parse } from "node:querystring";
 import { decodePayload, encodePayload } from "engine.io-parser";
+import v3 from "engine.io-parser-v3";
 import { Decoder, Encoder } from "socket.io-parser";
 
 const bytes = (text) => Buffer.from(text, "base64");
@@ -48,6 +50,38 @@ const answers = {
     let body;
     encodePayload(list, (encoded) => (body = encoded));
     return { body: base64(body) };
+  },
+
+  engineV3Decode({ body, binary }) {
+    const packets = [];
+    let error = false;
+    v3.decodePayload(binary ? bytes(body) : bytes(body).toString("utf8"), "nodebuffer", ({ type, data }) => {
+      error ||= type === "error";
+      if (error) return false;
+      packets.push({ type: type ?? "?", binary: Buffer.isBuffer(data), data: base64(data ?? "") });
+    });
+    return { packets, error };
+  },
+
+  engineV3Encode({ packets, supportsBinary }) {
+    const list = packets.map(({ type, binary, data }) => ({ type, data: binary ? bytes(data) : bytes(data).toString("utf8") }));
+    let body;
+    v3.encodePayload(list, supportsBinary, (encoded) => (body = encoded));
+    return { body: base64(body) };
+  },
+
+  // What the reference server does with a POST in JSONP: its form, then its newlines.
+  jsonpPost({ body }) {
+    const { d } = parse(bytes(body).toString("utf8"));
+    if (typeof d !== "string") return { body: "" };
+    const newlines = d.replace(/(\\)?\\n/g, (match, slash) => (slash ? match : "\n"));
+    return { body: base64(newlines.replace(/\\\\n/g, "\\n")) };
+  },
+
+  // How it answers a poll.
+  jsonpAnswer({ index, payload }) {
+    const text = JSON.stringify(bytes(payload).toString("utf8")).replace(/\u2028/g, "\\u2028").replace(/\u2029/g, "\\u2029");
+    return { body: base64("___eio[" + index.replace(/[^0-9]/g, "") + "](" + text + ");") };
   },
 
   socketDecode({ messages }) {
