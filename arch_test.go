@@ -88,6 +88,7 @@ var layers = []layer{
 	{"conformance/internal/peer", nil},
 	{"conformance/internal/raw", nil},
 	{"conformance/internal/sut", []string{"engineio", "socketio"}},
+	{"conformance/bundle", nil},
 	{"conformance/wire", nil},
 	{"conformance/server", []string{"conformance/internal/sut"}},
 	{"conformance", nil},

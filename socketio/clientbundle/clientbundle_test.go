@@ -83,7 +83,7 @@ func plain(t *testing.T, coding string, body []byte) []byte {
 }
 
 // The bytes are compared with those of the npm package, Brotli included, in
-// conformance.TestClientBundle.
+// conformance/bundle.TestClientBundle.
 func TestFilesAndTheirHeaders(t *testing.T) {
 	t.Parallel()
 	for _, name := range names {
