@@ -79,6 +79,7 @@ func TestClientBundle(t *testing.T) {
 		"order and weights": 14, "already there": 3, "HEAD": 2, "CORS": 1, "another name": 1,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			results[name].Check(t, fmt.Sprintf(`{"asked": %d, "differences": []}`, asked))
 		})
 	}
@@ -92,6 +93,9 @@ func TestPageLoadsTheClientFromTheServer(t *testing.T) {
 	builds := []string{"socket.io.js", "socket.io.min.js", "socket.io.esm.min.js"}
 	results := peer.Run(t, peer.Command{Path: node, Dir: "../js", Args: append([]string{"page.mjs", web.URL, chromium}, builds...)})
 	for _, build := range builds {
-		t.Run(build, func(t *testing.T) { results[build].Check(t, `["HELLO", "websocket", []]`) })
+		t.Run(build, func(t *testing.T) {
+			t.Parallel()
+			results[build].Check(t, `["HELLO", "websocket", []]`)
+		})
 	}
 }
