@@ -392,3 +392,34 @@ type discard struct{}
 func (discard) Receive([]byte, bool)  {}
 func (discard) Turn(*engineio.Turn)   {}
 func (discard) Closed(engineio.Close) {}
+
+// TestPathWithAndWithoutTrailingSlash: the path is the router's, and a client
+// that leaves the trailing slash out is served by a pattern without it.
+func TestPathWithAndWithoutTrailingSlash(t *testing.T) {
+	t.Parallel()
+	route := func(h http.Handler) http.Handler {
+		mux := http.NewServeMux()
+		mux.Handle("/engine.io/", h)
+		mux.Handle("/engine.io", h)
+		mux.Handle("/deep/below/", http.StripPrefix("/deep", h))
+		return mux
+	}
+	bubbleWith(t, engineio.Options{}, route, func(t *testing.T, r *rig) {
+		r.echo()
+		for path, status := range map[string]int{"/engine.io/": 200, "/engine.io": 200, "/deep/below/": 200, "/other/": 404} {
+			resp, err := r.client.Get("http://example.test" + path + "?" + polling)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, path, resp.StatusCode, status)
+			if status == 200 {
+				parseOpen(t, string(body))
+			}
+		}
+	})
+}
