@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/sockeye-io/sockeye/conformance/internal/peer"
 	"github.com/sockeye-io/sockeye/conformance/internal/sut"
 )
@@ -37,11 +39,19 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	code := m.Run()
+	goleak.VerifyTestMain(withOracle{m})
+}
+
+// withOracle runs the tests and ends the reference server behind them, before goroutines are looked for: those of
+// the servers under test, which run in this process, must be gone.
+type withOracle struct{ *testing.M }
+
+func (m withOracle) Run() int {
+	code := m.M.Run()
 	if oracle.process != nil {
 		oracle.process.Stop()
 	}
-	os.Exit(code)
+	return code
 }
 
 // sockeye starts our server in this process, one for each profile, and returns their base URLs.
