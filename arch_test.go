@@ -48,6 +48,7 @@ var layers = []layer{
 	{"engineio/eiowire", nil},
 	{"socketio/siowire/internal/gojson", nil},
 	{"socketio/siowire", []string{"socketio/siowire/internal/gojson"}},
+	{"socketio/siowire/msgpack", []string{"socketio/siowire", "socketio/siowire/internal/gojson"}},
 
 	// Carrying Engine.IO packets.
 	{"engineio/transport", []string{"engineio/eiowire", "internal/worker"}},

@@ -6,7 +6,11 @@ require (
 	github.com/go-json-experiment/json v1.27.2
 	github.com/gobwas/ws v1.5.0
 	github.com/google/go-cmp v0.7.0
+	github.com/tinylib/msgp v1.6.5
 	go.uber.org/goleak v1.3.0
 )
 
-require github.com/gobwas/httphead v0.1.0 // indirect
+require (
+	github.com/gobwas/httphead v0.1.0 // indirect
+	github.com/philhofer/fwd v1.2.0 // indirect
+)
