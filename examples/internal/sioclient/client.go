@@ -1,70 +1,131 @@
-// Package sioclient is the client of the examples' tests: a WebSocket on which
+// Package sioclient is the client of the examples' tests: a connection on which
 // Socket.IO packets are written and read as text, so that a test shows what
 // travels.
 package sioclient
 
 import (
-	"context"
 	"encoding/json"
-	"io"
-	"net"
+	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
 )
+
+// Options say how a client connects.
+type Options struct {
+	Path    string // empty means /socket.io/
+	Header  http.Header
+	Polling bool // long-polling to the end; else a WebSocket from the start
+}
+
+// link carries Engine.IO packets.
+type link interface {
+	read() (string, error)
+	write(packet string) error
+	close() error
+	vanish() error
+}
 
 // Client is one connection, in the namespace "/". It is for one goroutine.
 type Client struct {
 	tb   testing.TB
-	conn net.Conn
-	rw   io.ReadWriter
+	link link
 }
 
 // Dial connects over dial, passes auth, which may be nil, and fails the test if
 // the server refuses. The connection ends with the test, unless Close is called.
-func Dial(tb testing.TB, dial func(ctx context.Context, network, addr string) (net.Conn, error), auth any) *Client {
+func Dial(tb testing.TB, dial DialFunc, auth any) *Client {
 	tb.Helper()
 	c := Refused(tb, dial, auth)
-	if p := c.Next(); !strings.HasPrefix(p, `0{"sid":`) {
-		tb.Fatalf("joining: got %s, want a CONNECT packet", p)
-	}
+	c.ExpectConnected()
 	return c
 }
 
 // Refused is Dial that leaves the server's answer to be read.
-func Refused(tb testing.TB, dial func(ctx context.Context, network, addr string) (net.Conn, error), auth any) *Client {
+func Refused(tb testing.TB, dial DialFunc, auth any) *Client {
 	tb.Helper()
-	d := ws.Dialer{NetDial: dial}
-	conn, br, _, err := d.Dial(tb.Context(), "ws://server.test/socket.io/?EIO=4&transport=websocket")
+	c, status := Open(tb, dial, Options{})
+	if c == nil {
+		tb.Fatalf("dial: status %d", status)
+	}
+	c.Join(auth)
+	return c
+}
+
+// Open makes a connection that joins nothing yet. If the server refuses it, the
+// Client is nil, and what matters is the HTTP status.
+func Open(tb testing.TB, dial DialFunc, o Options) (*Client, int) {
+	tb.Helper()
+	if o.Path == "" {
+		o.Path = "/socket.io/"
+	}
+	open := openWebSocket
+	if o.Polling {
+		open = openPolling
+	}
+	l, status, err := open(tb, dial, o)
 	if err != nil {
 		tb.Fatalf("dial: %v", err)
 	}
-	tb.Cleanup(func() { _ = conn.Close() }) // closed by the test already, maybe
-	c := &Client{tb: tb, conn: conn, rw: conn}
-	if br != nil { // it holds what came right behind the handshake
-		c.rw = struct {
-			io.Reader
-			io.Writer
-		}{br, conn}
+	if l == nil {
+		return nil, status
 	}
-	if open := c.read(); !strings.HasPrefix(open, "0{") {
-		tb.Fatalf("got %s, want an OPEN packet", open)
+	tb.Cleanup(func() { _ = l.close() }) // closed by the test already, maybe
+	c := &Client{tb: tb, link: l}
+	if packet := c.read(); !strings.HasPrefix(packet, "0{") {
+		tb.Fatalf("got %s, want an OPEN packet", packet)
 	}
+	return c, status
+}
+
+// Join asks to join the namespace "/" with auth, which may be nil. The answer is
+// left to be read.
+func (c *Client) Join(auth any) {
+	c.tb.Helper()
 	connect := "0"
 	if auth != nil {
 		connect += c.encode(auth)
 	}
 	c.Send(connect)
-	return c
 }
 
-// Close ends the connection as a browser does whose tab is closed.
+// ExpectConnected fails the test unless the next packet says that the client has
+// joined.
+func (c *Client) ExpectConnected() {
+	c.tb.Helper()
+	if p := c.Next(); !strings.HasPrefix(p, `0{"sid":`) {
+		c.tb.Fatalf("joining: got %s, want a CONNECT packet", p)
+	}
+}
+
+// Upgrade moves a client that polls, and has read everything, to a WebSocket.
+func (c *Client) Upgrade() {
+	c.tb.Helper()
+	l, ok := c.link.(*polling)
+	if !ok {
+		c.tb.Fatal("upgrade: the client does not poll")
+	}
+	upgraded, err := l.upgrade()
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	c.tb.Cleanup(func() { _ = upgraded.close() })
+	c.link = upgraded
+}
+
+// Close ends the connection as the official client does.
 func (c *Client) Close() {
 	c.tb.Helper()
-	if err := c.conn.Close(); err != nil {
+	if err := c.link.close(); err != nil {
 		c.tb.Fatalf("close: %v", err)
+	}
+}
+
+// Vanish ends the connection without a word, as a telephone does in a tunnel.
+// Over polling that is while a poll waits for its answer.
+func (c *Client) Vanish() {
+	c.tb.Helper()
+	if err := c.link.vanish(); err != nil {
+		c.tb.Fatalf("vanish: %v", err)
 	}
 }
 
@@ -120,26 +181,27 @@ func (c *Client) Expect(packets ...string) {
 	}
 }
 
-// ExpectEnd fails the test unless the server has closed the connection.
+// ExpectEnd fails the test unless the server has closed the connection, or says
+// that it does.
 func (c *Client) ExpectEnd() {
 	c.tb.Helper()
-	if got, err := wsutil.ReadServerText(c.rw); err == nil {
+	if got, err := c.link.read(); err == nil && got != "1" {
 		c.tb.Fatalf("got packet %s, want the end", got)
 	}
 }
 
 func (c *Client) read() string {
 	c.tb.Helper()
-	packet, err := wsutil.ReadServerText(c.rw)
+	packet, err := c.link.read()
 	if err != nil {
 		c.tb.Fatalf("read: %v", err)
 	}
-	return string(packet)
+	return packet
 }
 
 func (c *Client) write(packet string) {
 	c.tb.Helper()
-	if err := wsutil.WriteClientText(c.conn, []byte(packet)); err != nil {
+	if err := c.link.write(packet); err != nil {
 		c.tb.Fatalf("write %q: %v", packet, err)
 	}
 }
