@@ -88,6 +88,7 @@ var layers = []layer{
 	{"examples/jwt", []string{"socketio"}},
 	{"examples/minimal", []string{"socketio"}},
 	{"examples/prefix", []string{"engineio", "socketio"}},
+	{"socketio/siowire/fastjson", []string{"socketio/siowire"}},
 	{"bench/load", nil},
 	{"bench/peers/floor", nil},
 	{"bench/server", []string{"socketio"}},

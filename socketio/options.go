@@ -39,7 +39,9 @@ type Options struct {
 	InboundBytes   int
 
 	// Parser writes and reads packets. Nil means siowire.JSON, which is what
-	// clients use unless told otherwise.
+	// clients use unless told otherwise. msgpack.New is for those with
+	// socket.io-msgpack-parser, siowire.JSONWith changes how JSON treats values, and
+	// a program may have a parser of its own, if its clients have the same one.
 	Parser siowire.Parser
 	// Limits bounds what a single packet of a client may hold.
 	Limits siowire.Limits
