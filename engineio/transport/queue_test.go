@@ -290,6 +290,20 @@ func TestDiscardLeavesTheWritersBytesAlone(t *testing.T) {
 	equal(t, "Len", q.Len(), 0)
 }
 
+func TestWriterThatMakesRoomLetsGoOfADiscardedQueue(t *testing.T) {
+	t.Parallel()
+	q, _ := newWire(t, 1<<20)
+	mustWrite(t, q, "a")
+	if !q.Acquire() {
+		t.Fatal("Acquire failed")
+	}
+	var scratch [transport.GatherSize]byte
+	q.Advance(0, &scratch)
+	q.Discard()
+	q.Requeue()
+	equal(t, "Len", q.Len(), 0)
+}
+
 func TestOneWriterAtATime(t *testing.T) {
 	t.Parallel()
 	q, w := newWire(t, 1<<20)

@@ -34,6 +34,8 @@ type rig struct {
 	server   *http.Server
 	listener *memnet.Listener
 	client   *http.Client
+
+	protocols *http.Protocols // nil means HTTP/1
 }
 
 // options change what bubble sets up, before it is used.
@@ -70,7 +72,8 @@ func (r *rig) start(cfg *polling.Config) {
 	r.queue.SetDrainer(r.tr, true)
 	r.server.Handler = handler(r.tr)
 	r.listener = memnet.Listen(memnet.Options{})
-	r.client = &http.Client{Transport: &http.Transport{DialContext: r.listener.DialContext}}
+	r.server.Protocols = r.protocols
+	r.client = &http.Client{Transport: &http.Transport{DialContext: r.listener.DialContext, Protocols: r.protocols}}
 	go func() { _ = r.server.Serve(r.listener) }()
 }
 
@@ -102,6 +105,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	proto  string
 	err    error
 }
 
@@ -124,7 +128,7 @@ func (r *rig) do(ctx context.Context, method string, body io.Reader, header ...s
 		}
 		defer resp.Body.Close()
 		b, err := io.ReadAll(resp.Body)
-		got <- answer{resp.StatusCode, resp.Header, string(b), err}
+		got <- answer{resp.StatusCode, resp.Header, string(b), resp.Proto, err}
 	}()
 	synctest.Wait()
 	return got

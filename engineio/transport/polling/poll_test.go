@@ -157,11 +157,12 @@ func TestClientThatDoesNotTakeItsAnswer(t *testing.T) {
 	})
 }
 
-// The deadlines of an application's server are for ordinary requests.
+// deadlines are those of an application's server, meant for ordinary requests.
+func deadlines(r *rig, _ *polling.Config) {
+	r.server.ReadTimeout, r.server.WriteTimeout, r.server.IdleTimeout = 5*time.Second, 10*time.Second, time.Minute
+}
+
 func TestPollOutlivesTheServersDeadlines(t *testing.T) {
-	deadlines := func(r *rig, _ *polling.Config) {
-		r.server.ReadTimeout, r.server.WriteTimeout, r.server.IdleTimeout = 5*time.Second, 10*time.Second, time.Minute
-	}
 	bubble(t, deadlines, func(t *testing.T, r *rig) {
 		for range 3 {
 			got := r.get()
@@ -170,6 +171,34 @@ func TestPollOutlivesTheServersDeadlines(t *testing.T) {
 			r.write("a")
 			r.expect(got, 200, "4a")
 		}
+	})
+}
+
+// HTTP/2 ends a stream when its deadline passes, whether or not it is written to.
+func TestRequestsOverHTTP2OutliveTheServersDeadlines(t *testing.T) {
+	bubble(t, func(r *rig, cfg *polling.Config) {
+		deadlines(r, cfg)
+		r.protocols = new(http.Protocols)
+		r.protocols.SetUnencryptedHTTP2(true)
+	}, func(t *testing.T, r *rig) {
+		got := r.get()
+		r.tr.Pause()
+		held := r.post("4b")
+		<-time.After(25 * time.Second)
+		r.alive()
+		r.write("a")
+		a := r.expect(got, 200, "4a")
+		equal(t, "protocol", a.proto, "HTTP/2.0")
+		r.tr.Resume()
+		r.expect(held, 200, "ok")
+		got = r.get()
+		r.tr.Close()
+		r.expect(got, 200, "1")
+	})
+}
+
+func TestPostThatIsHeldOutlivesTheServersDeadlines(t *testing.T) {
+	bubble(t, deadlines, func(t *testing.T, r *rig) {
 		r.tr.Pause()
 		held := r.post("4b")
 		<-time.After(25 * time.Second)
@@ -177,6 +206,26 @@ func TestPollOutlivesTheServersDeadlines(t *testing.T) {
 		r.tr.Resume()
 		r.expect(held, 200, "ok")
 		r.alive()
+	})
+}
+
+func TestBodyThatTakesLongOutlivesTheServersDeadlines(t *testing.T) {
+	bubble(t, deadlines, func(t *testing.T, r *rig) {
+		c, in := r.raw("POST / HTTP/1.1\nHost: a\nContent-Length: 4\n\n4")
+		defer c.Close()
+		for range 3 { // a slow link
+			<-time.After(8 * time.Second)
+			if _, err := io.WriteString(c, "x"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		equal(t, "status", resp.StatusCode, 200)
+		equal(t, "packets", r.rec.Packets(), []string{"4xxx"})
 	})
 }
 

@@ -212,6 +212,18 @@ func TestPostIsHeldWhilePaused(t *testing.T) {
 	})
 }
 
+func TestPostIsNotHeldAfterTheEnd(t *testing.T) {
+	bubble(t, func(r *rig, _ *polling.Config) {
+		r.rec.OnPacket = func(eiowire.Packet) error {
+			r.tr.Close()
+			r.tr.Pause()
+			return nil
+		}
+	}, func(t *testing.T, r *rig) {
+		r.expect(r.post("4a"), 200, "ok")
+	})
+}
+
 func TestPostThatIsHeldWhenTheClientGoes(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, r *rig) {
 		r.tr.Pause()

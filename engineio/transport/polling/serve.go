@@ -103,11 +103,13 @@ func (t *Transport) abandon() {
 }
 
 // withoutDeadlines frees a request from the deadlines that the application's
-// server has set on it: a poll waits on purpose, and so does a POST that is held
-// while the session is paused. To a request without deadlines it does nothing.
+// server has set on all: a poll waits on purpose, and so does a POST that is held
+// while the session is paused, and a body may take its time. Over HTTP/1 a
+// deadline counts when something is read or written; over HTTP/2 it ends the
+// stream. To a request without deadlines it does nothing.
 func withoutDeadlines(w http.ResponseWriter) *http.ResponseController {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // its end would look like the client's
+	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(time.Time{})
 	return control
 }
@@ -131,7 +133,6 @@ func (t *Transport) answer(w http.ResponseWriter, r *http.Request, control *http
 	if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	_ = control.SetWriteDeadline(time.Time{}) // the connection's next request is somebody else's
 	return nil
 }
 

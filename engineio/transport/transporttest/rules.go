@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sockeye-io/sockeye/engineio/eiowire"
 	"github.com/sockeye-io/sockeye/engineio/transport"
@@ -23,8 +24,8 @@ var rules = []struct { //nolint:gochecknoglobals // a table that nobody changes
 	{"a turn follows what was received", turnFollows},
 	{"what a turn writes leaves when it ends", turnEnds},
 	{"what a handler writes leaves while it goes on", turnWrites},
-	{"reading goes on while a handler waits", turnWaits},
-	{"reading goes on at once when a handler yields", turnYields},
+	{"reading and handling go on while a handler waits", turnWaits},
+	{"they go on at once when a handler yields", turnYields},
 	{"pause stops the reading and resume goes on", pause},
 	{"a volatile message is dropped whole while the peer is behind", volatileDropped},
 	{"a volatile message arrives while the peer reads", volatileArrives},
@@ -160,35 +161,35 @@ func turnWaits(g *game) { g.waitInTurn(false) }
 
 func turnYields(g *game) { g.waitInTurn(true) }
 
-// waitInTurn has a handler wait for the next packet.
+// waitInTurn has a handler wait until the next packet has been handled.
 func (g *game) waitInTurn(yield bool) {
-	second := make(chan struct{})
-	g.rec.OnPacket = func(p eiowire.Packet) error {
-		if string(p.Data) == "b" {
-			close(second)
-		}
-		return nil
-	}
+	first, second := make(chan struct{}), make(chan struct{})
 	handled := make(chan bool, 1)
-	var once sync.Once
+	var turns atomic.Int32
 	g.rec.OnTurn = func(turn *transport.Turn) {
-		once.Do(func() {
-			if yield {
-				turn.Yield()
+		if n := turns.Add(1); n > 1 {
+			if n == 2 {
+				close(second)
 			}
-			select {
-			case <-second:
-				handled <- true
-			case <-g.ctx.Done():
-				handled <- false
-			}
-		})
+			return
+		}
+		close(first)
+		if yield {
+			turn.Yield()
+		}
+		select {
+		case <-second:
+			handled <- true
+		case <-g.ctx.Done():
+			handled <- false
+		}
 	}
 	g.connect()
 	g.send(message("a"))
+	<-first // else both might be handled by one turn
 	g.send(message("b"))
 	if !<-handled {
-		g.Error("the next packet was not delivered while a handler waited for it")
+		g.Error("the next packet was not handled while a handler waited for that")
 	}
 	g.send(message("c"))
 	g.await("the reading goes on", func() bool { return len(g.rec.Packets()) == 3 })

@@ -13,6 +13,8 @@ import (
 	"github.com/sockeye-io/sockeye/engineio/transport"
 	"github.com/sockeye-io/sockeye/engineio/transport/transporttest"
 	"github.com/sockeye-io/sockeye/engineio/transport/websocket"
+	"github.com/sockeye-io/sockeye/internal/memnet"
+	"github.com/sockeye-io/sockeye/internal/worker"
 )
 
 func TestIdleConnectionHasOneGoroutine(t *testing.T) {
@@ -428,6 +430,33 @@ func TestWriteThatThePeerDoesNotTakeHoldsNobodyUp(t *testing.T) {
 		}
 		equal(t, "volatile when the peer reads", r.next(), "14volatile")
 	})
+}
+
+func TestMuchToWriteGivesOthersTheirTurn(t *testing.T) {
+	t.Parallel()
+	flushers := new(worker.Group)
+	flushers.Close() // whoever is put at the back of the list stays there
+	queue := new(transport.Queue)
+	queue.Init(transport.NewFlusher(flushers), 16<<20)
+	client, near := memnet.Pipe(memnet.Options{Buffer: 16 << 20})
+	defer client.Close()
+	c := websocket.New(near, &websocket.Config{Group: new(worker.Group)}, new(transporttest.Recorder), queue)
+	c.Attach(new(transporttest.Recorder))
+	defer c.Close()
+	for range 16 {
+		if err := queue.Write(make([]byte, 64<<10), nil, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := queue.Len()
+	c.Drain()
+	if wrote := all - queue.Len(); wrote < websocket.DrainSize || wrote > 2*websocket.DrainSize {
+		t.Errorf("one Drain wrote %d bytes, want %d and a little", wrote, websocket.DrainSize)
+	}
+	c.Drain() // the role is free for whoever comes next
+	if wrote := all - queue.Len(); wrote < 2*websocket.DrainSize {
+		t.Errorf("two Drains wrote %d bytes", wrote)
+	}
 }
 
 func TestPeerIsResetWhileAWriteWaits(t *testing.T) {
