@@ -100,6 +100,8 @@ var layers = []layer{
 	{"conformance/internal/raw", nil},
 	{"conformance/internal/sut", []string{"engineio", "socketio"}},
 	{"conformance/bundle", nil},
+	{"conformance/internal/page", []string{"socketio"}},
+	{"conformance/proxy", nil},
 	{"conformance/wire", nil},
 	{"conformance/server", []string{"conformance/internal/sut"}},
 	{"conformance", nil},

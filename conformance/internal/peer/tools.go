@@ -56,19 +56,36 @@ func Python(t testing.TB, dir string) string {
 	return python
 }
 
-// Chromium returns the path of the browser. On CI, as root of a Debian machine, it installs a missing one.
+// Chromium returns the path of the browser, as Debian does.
 func Chromium(t testing.TB) string {
 	t.Helper()
-	const path = "/usr/bin/chromium"
+	return Debian(t, "/usr/bin/chromium", "chromium")
+}
+
+// Debian returns the path of a program that a package of Debian installs there. On CI, as root of a Debian machine,
+// it installs a missing one.
+func Debian(t testing.TB, path, pkg string) string {
+	t.Helper()
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
-	const command = "apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium"
+	// Test binaries run side by side, and each step of apt-get takes a lock.
+	const patient = "-qq -o DPkg::Lock::Timeout=120"
+	command := "apt-get " + patient + " update && apt-get " + patient + " install -y --no-install-recommends " + pkg
 	if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
-		run(t, func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "sh", "-c", command) }, ".")
+		unlock := lock(t, os.TempDir())
+		defer unlock()
+		if _, err := os.Stat(path); err == nil {
+			return path // another test binary was first
+		}
+		run(t, func(ctx context.Context) *exec.Cmd {
+			cmd := exec.CommandContext(ctx, "sh", "-c", command)
+			cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+			return cmd
+		}, ".")
 	}
 	if _, err := os.Stat(path); err != nil {
-		Missing(t, "chromium", command)
+		Missing(t, path, command)
 	}
 	return path
 }

@@ -29,10 +29,7 @@ func (p *Peer) send(t T, method, query, headers, body string) net.Conn {
 	if err != nil {
 		t.Fatalf("endpoint: %v", err)
 	}
-	conn, err := net.DialTimeout("tcp", u.Host, p.Patience)
-	if err != nil {
-		t.Fatalf("dial: %v", err)
-	}
+	conn := p.connect(t, u.Host)
 	conn.SetDeadline(time.Now().Add(p.Patience))
 	request := method + " " + u.Path + "?" + query + " HTTP/1.1\r\nHost: " + u.Host + "\r\n" + headers + "\r\n" + body
 	if _, err := io.WriteString(conn, request); err != nil {

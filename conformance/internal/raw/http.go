@@ -22,14 +22,35 @@ type Peer struct {
 	URL      string        // with the trailing slash
 	Patience time.Duration // the longest wait for any one answer
 
+	dial   Dial
 	client *http.Client
 }
 
+// Dial makes a connection to the server of an endpoint.
+type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // NewPeer returns a peer of the endpoint. Its idle connections are closed at the end of the test.
 func NewPeer(t T, endpoint string, patience time.Duration) *Peer {
-	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4}
+	return NewPeerOver(t, endpoint, patience, new(net.Dialer).DialContext)
+}
+
+// NewPeerOver returns a peer whose connections are made by dial: with TLS, if the endpoint begins with https.
+func NewPeerOver(t T, endpoint string, patience time.Duration, dial Dial) *Peer {
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4, DialContext: dial, DialTLSContext: dial}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &Peer{URL: endpoint, Patience: patience, client: &http.Client{Transport: transport}}
+	return &Peer{URL: endpoint, Patience: patience, dial: dial, client: &http.Client{Transport: transport}}
+}
+
+// connect opens a connection for a request that is written by hand.
+func (p *Peer) connect(t T, host string) net.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), p.Patience)
+	defer cancel()
+	conn, err := p.dial(ctx, "tcp", host)
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	return conn
 }
 
 // A Response is an HTTP answer with its body read.

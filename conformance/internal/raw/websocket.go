@@ -67,10 +67,7 @@ func (p *Peer) Upgrade(t T, query string, header map[string]string) (ws *WS, res
 	if err != nil {
 		t.Fatalf("endpoint: %v", err)
 	}
-	conn, err := net.DialTimeout("tcp", u.Host, p.Patience)
-	if err != nil {
-		t.Fatalf("dial: %v", err)
-	}
+	conn := p.connect(t, u.Host)
 	t.Cleanup(func() { conn.Close() })
 	var key [16]byte
 	rand.Read(key[:])
