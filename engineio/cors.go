@@ -13,7 +13,8 @@ import (
 
 // CORS decides which web pages may connect. It applies to every transport,
 // before anything else is done for a request. A request without an Origin
-// header does not come from a page and passes.
+// header does not come from a page and passes, except that of a script element
+// (JSONP), whose page the Referer names.
 //
 // The zero value allows pages of the server's own origin only: the origin's host
 // must be the one that the request was sent to, and a server that terminates
@@ -23,8 +24,8 @@ type CORS struct {
 	// allows all of them, and then answers are readable by all pages but never
 	// with credentials.
 	Origins []string
-	// AllowOrigin, if set, decides instead of Origins. It is called
-	// concurrently.
+	// AllowOrigin, if set, decides instead of Origins. The origin is "null" for a
+	// page that hides its own. It is called concurrently.
 	AllowOrigin func(r *http.Request, origin string) bool
 	// Credentials lets pages of other origins send cookies. It cannot be
 	// combined with the origin "*".

@@ -1,6 +1,9 @@
 // Package engineio is the transport layer of Socket.IO: sessions over HTTP
 // long-polling and WebSocket, with heartbeat and upgrade, as an http.Handler.
-// It speaks the Engine.IO protocol, version 4.
+// It speaks the Engine.IO protocol, version 4, and version 3 if Options.AllowEIO3
+// says so; pages may poll with script elements in either (JSONP, the query
+// parameter j), and clients of either may ask for base64 in place of binary
+// messages (b64).
 //
 // A Server used alone echoes messages like this:
 //

@@ -13,9 +13,6 @@ import (
 	"github.com/sockeye-io/sockeye/engineio/transport/polling"
 )
 
-// protocolVersion is the value of the EIO query parameter.
-const protocolVersion = "4"
-
 // ServeHTTP serves one request of a client: a handshake, a poll, a POST or a
 // WebSocket.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -24,6 +21,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	query := r.URL.Query()
+	if page := scriptPage(r, query); page != "" && !s.opts.CORS.allows(r, page, own) {
+		s.refuseOrigin(w, r, page)
+		return
+	}
 	upgrade := isUpgrade(r)
 	sess, refused := s.verify(r, query, upgrade)
 	switch {
@@ -37,9 +38,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.servePolling(w, r, sess)
 		}
 	case upgrade:
-		s.handshakeWebSocket(w, r, own)
+		s.handshakeWebSocket(w, r, own, speechOf(query))
 	default:
-		s.handshakePolling(w, r, own)
+		s.handshakePolling(w, r, own, speechOf(query))
 	}
 }
 
@@ -102,7 +103,7 @@ func (s *Server) verify(r *http.Request, query url.Values, upgrade bool) (*Sessi
 	if (name == WebSocket) != upgrade {
 		return nil, &ConnectionError{Request: r, Code: CodeBadRequest, Name: "TRANSPORT_HANDSHAKE_ERROR", Detail: name}
 	}
-	if versions := query["EIO"]; len(versions) != 1 || versions[0] != protocolVersion {
+	if versions := query["EIO"]; len(versions) != 1 || !s.speaks(versions[0]) {
 		return nil, &ConnectionError{Request: r, Code: CodeUnsupportedVersion, Detail: strings.Join(versions, ",")}
 	}
 	return nil, nil
@@ -118,7 +119,7 @@ func (s *Server) verifySession(r *http.Request, query url.Values, name, sid stri
 		}
 		return nil, &ConnectionError{Request: r, Code: CodeUnknownSID}
 	}
-	if version := query.Get("EIO"); version != "" && version != protocolVersion {
+	if version := query.Get("EIO"); version != "" && version != strconv.Itoa(sess.Protocol()) {
 		return nil, &ConnectionError{Request: r, Code: CodeBadRequest, Name: "PROTOCOL_MISMATCH", Detail: version}
 	}
 	if upgrade {
@@ -186,7 +187,7 @@ func (s *Server) refuse(w http.ResponseWriter, e *ConnectionError) {
 }
 
 // admit asks the hooks about a new session.
-func (s *Server) admit(r *http.Request, own endpoint) (*Session, *ConnectionError) {
+func (s *Server) admit(r *http.Request, own endpoint, lang speech) (*Session, *ConnectionError) {
 	if s.down.Load() {
 		return nil, &ConnectionError{
 			Request: r, Code: CodeBadRequest, Status: http.StatusServiceUnavailable,
@@ -209,28 +210,32 @@ func (s *Server) admit(r *http.Request, own endpoint) (*Session, *ConnectionErro
 	if err != nil {
 		return nil, &ConnectionError{Request: r, Code: CodeBadRequest, Name: "ID_GENERATION_ERROR", Err: err}
 	}
-	sess := &Session{srv: s, id: id, hs: s.newHandshake(r, own, value)}
+	sess := &Session{srv: s, id: id, hs: s.newHandshake(r, own, value), v3: lang.v3, awaiting: lang.v3}
 	sess.queue.Init(s.flusher, s.opts.OutboundLimit)
+	sess.queue.Speak(lang.dialect())
 	if err := s.add(sess); err != nil {
 		return nil, &ConnectionError{Request: r, Code: CodeBadRequest, Name: "ID_GENERATION_ERROR", Err: err}
 	}
 	return sess, nil
 }
 
-// open queues the OPEN packet, puts the protocol above the session, and starts
-// the heartbeat. The session's transport is set.
+// open queues the OPEN packet, puts the protocol above the session, starts the
+// heartbeat and tells the protocol. The session's transport is set.
 func (s *Server) open(sess *Session, upgrades []string) {
 	_ = sess.queue.WriteMessage(s.openPacket(sess.id, upgrades), false) // an empty queue takes it
 	sess.recv = s.accept(sess)
 	if s.opts.InitialMessage != "" {
 		_ = sess.Write([]byte(s.opts.InitialMessage), nil, WriteOptions{}) // what fails here ends the session
 	}
-	s.wheel.Schedule(&sess.timer, sess, s.opts.PingInterval)
+	s.wheel.Schedule(&sess.timer, sess, sess.firstBeat())
+	if o, ok := sess.recv.(Opener); ok {
+		o.Opened()
+	}
 }
 
 // handshakePolling opens a session over polling; the request is its first poll.
-func (s *Server) handshakePolling(w http.ResponseWriter, r *http.Request, own endpoint) {
-	sess, refused := s.admit(r, own)
+func (s *Server) handshakePolling(w http.ResponseWriter, r *http.Request, own endpoint, lang speech) {
+	sess, refused := s.admit(r, own, lang)
 	if refused != nil {
 		s.refuse(w, refused)
 		return
@@ -241,6 +246,9 @@ func (s *Server) handshakePolling(w http.ResponseWriter, r *http.Request, own en
 	}
 	s.setHeaders(w.Header(), r, sess.id, true)
 	sess.poll = polling.New(&s.polling, (*pollSink)(sess), &sess.queue, s.pollPackets(r))
+	if lang.v3 || lang.jsonp {
+		sess.poll.Speak(polling.Form{V3: lang.v3, JSONP: lang.jsonp, Index: lang.index})
+	}
 	sess.queue.SetDrainer(sess.poll, true)
 	s.open(sess, upgrades)
 	sess.poll.Poll(w, r)

@@ -71,6 +71,13 @@ type Options struct {
 	// receives right behind its OPEN packet.
 	InitialMessage string
 
+	// AllowEIO3 lets clients connect that speak version 3 of the protocol, as those
+	// of Socket.IO 1 and 2 do. Without it they are refused with
+	// CodeUnsupportedVersion. The client of such a session keeps the heartbeat: the
+	// session ends with ReasonPingTimeout when no ping has come for PingInterval and
+	// PingTimeout together.
+	AllowEIO3 bool
+
 	// CORS decides which origins may connect. The zero value allows the
 	// server's own origin only.
 	CORS CORS

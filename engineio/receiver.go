@@ -7,6 +7,14 @@ import "github.com/sockeye-io/sockeye/engineio/transport"
 // and lets somebody else read: a protocol calls it before anything that waits.
 type Turn = transport.Turn
 
+// Opener is a Receiver that is told when its session is open: from then on
+// other goroutines may use the session.
+type Opener interface {
+	// Opened is called once, when the session's OPEN packet is queued and before
+	// anything is received. It runs no user code and does not block.
+	Opened()
+}
+
 // Receiver is the protocol above a session. See [Server.Bind].
 type Receiver interface {
 	// Receive takes one message, whose bytes belong to the receiver from then

@@ -28,7 +28,7 @@ type Server struct {
 	// Static after Bind.
 	opts    Options
 	accept  func(*Session) Receiver
-	ws      websocket.Config
+	ws, ws3 websocket.Config // of protocol v4 and of v3
 	polling polling.Config
 	app     *app // what runs above sessions unless Bind replaced it
 	deflate *transport.Deflate
@@ -56,6 +56,8 @@ func NewServer(o Options) (*Server, error) {
 	s := &Server{opts: o, sessions: make(map[string]*Session), wheel: wheel.New(wheelGrain)}
 	s.flusher = transport.NewFlusher(&s.group)
 	s.ws = websocket.Config{MaxPayload: o.MaxPayload, CloseTimeout: o.CloseTimeout, Group: &s.group}
+	s.ws3 = s.ws
+	s.ws3.V3 = true
 	s.polling = polling.Config{MaxPayload: o.MaxPayload, CloseTimeout: o.CloseTimeout, Group: &s.group}
 	if len(o.Compressors) > 0 {
 		s.polling.Compress = s.compress

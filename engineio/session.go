@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sockeye-io/sockeye/engineio/eiowire"
 	"github.com/sockeye-io/sockeye/engineio/transport"
@@ -24,12 +25,14 @@ const (
 // Packets that are sent as they are.
 const (
 	packetPing = "2"
+	packetPong = "3"
 )
 
 // Errors of a peer that breaks the protocol.
 var (
-	errHeartbeatDirection = errors.New("engineio: the client sent a ping; the server pings")
-	errCutOff             = errors.New("engineio: cut off by Shutdown")
+	errPing   = errors.New("engineio: the client sent a ping; the server pings")
+	errPong   = errors.New("engineio: the client sent a pong; in version 3 of the protocol the client pings")
+	errCutOff = errors.New("engineio: cut off by Shutdown")
 )
 
 // Session is one Engine.IO connection. What a session keeps while it is idle is
@@ -52,16 +55,23 @@ type Session struct {
 	// Guarded by mu.
 	ws       *websocket.Conn // the transport of a WebSocket session or after an upgrade
 	probe    *probe          // an upgrade under way
-	awaiting bool            // a ping has been sent and its pong has not come
+	awaiting bool            // a ping has been sent and its pong has not come; always in version 3
 	paused   bool
+	v3       bool          // static: version 3 of the protocol; it stands here for the size
 	state    atomic.Uint32 // changes only while mu is held; read at any time
 }
 
 // ID returns the session's id, a secret between server and client.
 func (s *Session) ID() string { return s.id }
 
-// Protocol returns the version of the Engine.IO protocol, 4.
-func (s *Session) Protocol() int { return 4 }
+// Protocol returns the version of the Engine.IO protocol that the client speaks:
+// 4, or 3 if Options.AllowEIO3 is set.
+func (s *Session) Protocol() int {
+	if s.v3 {
+		return 3
+	}
+	return 4
+}
 
 // Handshake returns what is known of the request that opened the session.
 func (s *Session) Handshake() *Handshake { return s.hs }
@@ -175,7 +185,8 @@ func (s *Session) CloseReason(r Reason, err error) {
 
 // Pause stops reading from the client: a WebSocket is not read, and the POST of
 // a polling client is not answered. Pings still go out, and the client's silence
-// is not held against it.
+// is not held against it. A client of version 3, which pings itself, has no
+// answer meanwhile and gives up when its own patience ends.
 func (s *Session) Pause() { s.setPaused(true) }
 
 // Resume undoes Pause.
@@ -199,7 +210,7 @@ func (s *Session) setPaused(paused bool) {
 		s.poll.Resume()
 	}
 	if !paused && s.isOpen() && s.awaiting {
-		s.srv.wheel.Schedule(&s.timer, s, s.srv.opts.PingTimeout)
+		s.srv.wheel.Schedule(&s.timer, s, s.patience())
 	}
 }
 
@@ -246,10 +257,17 @@ func (s *Session) packet(p eiowire.Packet) error {
 		}
 		return nil
 	case eiowire.Pong:
+		if s.v3 {
+			return &transport.EndError{Close: Close{Reason: ReasonTransportError, Err: errPong}}
+		}
 		s.pong()
 		return nil
 	case eiowire.Ping:
-		return &transport.EndError{Close: Close{Reason: ReasonTransportError, Err: errHeartbeatDirection}}
+		if !s.v3 {
+			return &transport.EndError{Close: Close{Reason: ReasonTransportError, Err: errPing}}
+		}
+		s.ping()
+		return nil
 	case eiowire.Close:
 		return &transport.EndError{Close: Close{Reason: ReasonTransportClose}}
 	default:
@@ -269,8 +287,39 @@ func (s *Session) pong() {
 	}
 }
 
+// ping answers a client that keeps the heartbeat (version 3), and waits for its
+// next ping.
+func (s *Session) ping() {
+	s.mu.Lock()
+	open := s.isOpen()
+	if open {
+		s.srv.wheel.Schedule(&s.timer, s, s.patience())
+	}
+	s.mu.Unlock()
+	if open {
+		s.queue.WritePacket(packetPong)
+	}
+}
+
+// patience is how long a session waits for the client's part of the heartbeat.
+func (s *Session) patience() time.Duration {
+	if s.v3 {
+		return s.srv.opts.PingInterval + s.srv.opts.PingTimeout
+	}
+	return s.srv.opts.PingTimeout
+}
+
+// firstBeat is the time from the start to the first ping, or the patience with a
+// client that keeps the heartbeat.
+func (s *Session) firstBeat() time.Duration {
+	if s.v3 {
+		return s.patience()
+	}
+	return s.srv.opts.PingInterval
+}
+
 // Expire is called by the server's timer wheel: it is time for a ping, or for
-// the end of a session whose pong has not come.
+// the end of a session whose pong, or ping in version 3, has not come.
 func (s *Session) Expire() {
 	s.mu.Lock()
 	switch {
@@ -278,7 +327,7 @@ func (s *Session) Expire() {
 		s.mu.Unlock()
 	case !s.awaiting:
 		s.awaiting = true
-		s.srv.wheel.Schedule(&s.timer, s, s.srv.opts.PingTimeout)
+		s.srv.wheel.Schedule(&s.timer, s, s.patience())
 		s.mu.Unlock()
 		s.queue.WritePacket(packetPing)
 	case s.paused:

@@ -31,8 +31,8 @@ func (s *Server) openPacket(id string, upgrades []string) *transport.Message {
 }
 
 // handshakeWebSocket opens a session over WebSocket.
-func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, own endpoint) {
-	sess, refused := s.admit(r, own)
+func (s *Server) handshakeWebSocket(w http.ResponseWriter, r *http.Request, own endpoint, lang speech) {
+	sess, refused := s.admit(r, own, lang)
 	if refused != nil {
 		s.refuse(w, refused)
 		return
@@ -88,7 +88,11 @@ type upgraded struct {
 
 // newConn returns a WebSocket of a session.
 func (s *Server) newConn(up upgraded, to transport.Sink, sess *Session) *websocket.Conn {
-	conn := websocket.New(up.nc, &s.ws, to, &sess.queue)
+	cfg := &s.ws
+	if sess.v3 {
+		cfg = &s.ws3
+	}
+	conn := websocket.New(up.nc, cfg, to, &sess.queue)
 	if up.deflate {
 		s.deflating.Store(true)
 		conn.UseDeflate(s.deflate)

@@ -84,10 +84,10 @@ func (d *Deflate) appendFrame(dst []byte, first byte, payload []byte) []byte {
 
 // frames encodes a message like appendFrames, with the frames compressed that
 // are worth it. It returns nil if none is.
-func (d *Deflate) frames(text []byte, attachments [][]byte) []byte {
+func (d *Deflate) frames(speak Dialect, text []byte, attachments [][]byte) []byte {
 	worth := text != nil && 1+len(text) >= d.threshold
 	for _, a := range attachments {
-		worth = worth || len(a) >= d.threshold
+		worth = worth || speak.size(len(a)) >= d.threshold
 	}
 	if !worth {
 		return nil
@@ -98,7 +98,11 @@ func (d *Deflate) frames(text []byte, attachments [][]byte) []byte {
 		dst = d.appendFrame(dst, finText, payload)
 	}
 	for _, a := range attachments {
-		dst = d.appendFrame(dst, finBinary, a)
+		payload := a
+		if speak != DialectV4 {
+			payload = speak.appendPayload(nil, a)
+		}
+		dst = d.appendFrame(dst, speak.first(), payload)
 	}
 	return dst
 }
@@ -129,6 +133,9 @@ func (q *Queue) EnableDeflate() { q.deflates.Store(true) }
 
 // formOf returns the form of m that the queue's peer takes.
 func (q *Queue) formOf(m *Message) *Message {
+	if q.dialect != DialectV4 {
+		m = m.in(q.dialect, q.flusher.deflate)
+	}
 	if m.deflated != nil && q.deflates.Load() {
 		return m.deflated
 	}
@@ -138,7 +145,7 @@ func (q *Queue) formOf(m *Message) *Message {
 // writeCompressed is Write for a message that is worth compressing. It reports
 // false for another one.
 func (q *Queue) writeCompressed(text []byte, attachments [][]byte, volatile bool) (done bool, err error) {
-	frames := q.flusher.deflate.frames(text, attachments)
+	frames := q.flusher.deflate.frames(q.dialect, text, attachments)
 	if frames == nil {
 		return false, nil
 	}

@@ -8,7 +8,9 @@
 // frames. A WebSocket connection writes them as they are; long-polling turns
 // them into a payload when a GET asks for them. Server frames are not masked,
 // so the bytes of a broadcast are the same for every member: they are encoded
-// once, as a [Message], and every queue holds a reference to it.
+// once, as a [Message], and every queue holds a reference to it. Where peers
+// want binary messages in another form ([Dialect]), the first of them that a
+// message goes to has that form made for all of its kind.
 //
 // # Who writes
 //

@@ -103,13 +103,12 @@ func (q *Queue) Requeue() {
 func (q *Queue) TakePayload(by Drainer, maxPackets, maxBytes int) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.drainer != by || q.writing || q.closed || q.segs.n == 0 || (q.corked > 0 && q.bytes < corkSize) {
+	if !q.takeableLocked(by) {
 		return nil
 	}
 	var dst []byte
 	for packets := 0; q.segs.n > 0 && (maxPackets == 0 || packets < maxPackets); packets++ {
-		data := q.segs.inline[0].data()
-		payload, isBinary, size := nextFrame(data[q.segs.head:])
+		payload, isBinary, size := q.frontLocked()
 		need := payloadSize(payload, isBinary)
 		if packets == 0 {
 			dst = make([]byte, 0, max(need, min(q.bytes, maxBytes)))
@@ -120,11 +119,7 @@ func (q *Queue) TakePayload(by Drainer, maxPackets, maxBytes int) []byte {
 			dst = append(dst, payloadSeparator)
 		}
 		dst = appendPayload(dst, payload, isBinary)
-		q.bytes -= size
-		q.segs.head += int32(size)
-		if int(q.segs.head) == len(data) {
-			q.segs.pop()
-		}
+		q.consumeLocked(size)
 	}
 	return dst
 }

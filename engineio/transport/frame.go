@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"sync/atomic"
 )
 
 // WebSocket opcodes with the FIN bit set (RFC 6455, section 5.2).
@@ -45,28 +46,29 @@ func appendHeader(dst []byte, first byte, n int) []byte {
 
 // framesSize returns how many bytes a message takes as frames. A nil text means
 // that the message has attachments only.
-func framesSize(text []byte, attachments [][]byte) int {
+func framesSize(d Dialect, text []byte, attachments [][]byte) int {
 	size := 0
 	if text != nil {
 		size = headerSize(1+len(text)) + 1 + len(text)
 	}
 	for _, a := range attachments {
-		size += headerSize(len(a)) + len(a)
+		n := d.size(len(a))
+		size += headerSize(n) + n
 	}
 	return size
 }
 
 // appendFrames appends a message as frames: the text with its packet type,
 // then each attachment.
-func appendFrames(dst, text []byte, attachments [][]byte) []byte {
+func appendFrames(d Dialect, dst, text []byte, attachments [][]byte) []byte {
 	if text != nil {
 		dst = appendHeader(dst, finText, 1+len(text))
 		dst = append(dst, messageType)
 		dst = append(dst, text...)
 	}
 	for _, a := range attachments {
-		dst = appendHeader(dst, finBinary, len(a))
-		dst = append(dst, a...)
+		dst = appendHeader(dst, d.first(), d.size(len(a)))
+		dst = d.appendPayload(dst, a)
 	}
 	return dst
 }
@@ -108,12 +110,21 @@ func appendPayload(dst, payload []byte, isBinary bool) []byte {
 type Message struct {
 	frames   []byte
 	deflated *Message // the form for peers that take compressed messages, or nil
+	attached bool     // it has binary messages, in the first dialect
+	others   atomic.Pointer[others]
 }
 
 // NewMessage encodes a message: the text (nil for none) followed by its
 // attachments. The arguments are copied.
 func NewMessage(text []byte, attachments [][]byte) *Message {
-	return &Message{frames: appendFrames(make([]byte, 0, framesSize(text, attachments)), text, attachments)}
+	m := newMessage(DialectV4, text, attachments)
+	m.attached = len(attachments) > 0
+	return m
+}
+
+// newMessage is NewMessage for the peers that speak a dialect.
+func newMessage(d Dialect, text []byte, attachments [][]byte) *Message {
+	return &Message{frames: appendFrames(d, make([]byte, 0, framesSize(d, text, attachments)), text, attachments)}
 }
 
 // Size returns the bytes that the message takes in a queue.

@@ -46,6 +46,7 @@ type Queue struct {
 	stalled   bool  // bytes wait for the peer itself: volatile packets are dropped
 	finishing bool  // nothing more may be appended; the drainer ends when empty
 	closed    bool
+	dialect   Dialect // static: it stands here for the size
 
 	deflates atomic.Bool // set once: the peer takes compressed messages
 }
@@ -54,6 +55,10 @@ type Queue struct {
 func (q *Queue) Init(f *Flusher, limit int) {
 	q.flusher, q.limit = f, limit
 }
+
+// Speak sets the dialect of the queue's peer, DialectV4 unless it is called. It is
+// called before the first message.
+func (q *Queue) Speak(d Dialect) { q.dialect = d }
 
 // SetDrainer says who empties the queue from now on. Stalled tells whether the
 // peer has yet to ask for anything, as a poller without an open GET.
@@ -96,7 +101,7 @@ func (q *Queue) Write(text []byte, attachments [][]byte, volatile bool) error {
 
 // WritePlain is Write without compression.
 func (q *Queue) WritePlain(text []byte, attachments [][]byte, volatile bool) error {
-	size := framesSize(text, attachments)
+	size := framesSize(q.dialect, text, attachments)
 	q.mu.Lock()
 	if drop, err := q.admitLocked(size, volatile, true); drop || err != nil {
 		q.mu.Unlock()
@@ -104,9 +109,9 @@ func (q *Queue) WritePlain(text []byte, attachments [][]byte, volatile bool) err
 	}
 	if size <= copySize {
 		c := q.chunkLocked(size)
-		c.n = len(appendFrames(c.b[:c.n], text, attachments))
+		c.n = len(appendFrames(q.dialect, c.b[:c.n], text, attachments))
 	} else {
-		q.segs.push(segment{msg: NewMessage(text, attachments)})
+		q.segs.push(segment{msg: newMessage(q.dialect, text, attachments)})
 	}
 	q.grownLocked(size)
 	return nil

@@ -51,7 +51,8 @@ type Transport struct {
 	cfg        *Config
 	sink       transport.Sink
 	queue      *transport.Queue
-	maxPackets int // packets in one answer; 0 means no limit
+	maxPackets int   // packets in one answer; 0 means no limit
+	form       *form // nil for protocol v4 without JSONP
 
 	mu sync.Mutex
 	// Guarded by mu.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sockeye-io/sockeye/engineio/eiowire"
 	"github.com/sockeye-io/sockeye/engineio/transport"
 )
 
@@ -27,8 +26,8 @@ func (t *Transport) Poll(w http.ResponseWriter, r *http.Request) {
 		hold = timer.C
 	}
 	for held := false; ; {
-		if body := t.next(held); body != nil {
-			if err := t.answer(w, r, control, body); err != nil {
+		if b := t.next(held); b.data != nil {
+			if err := t.answer(w, r, control, b); err != nil {
 				t.lose(transport.Close{Reason: transport.ReasonTransportError, Err: errors.Join(ErrPollAborted, err)})
 			}
 			return
@@ -64,31 +63,31 @@ func (t *Transport) open() (wake chan struct{}, probing, ok bool) {
 	return t.poll, t.probing, true
 }
 
-// next returns what the open GET is to be answered with and closes it, or nil
-// if it has to wait. Held tells that it has waited for noopInterval.
-func (t *Transport) next(held bool) []byte {
+// next returns what the open GET is to be answered with and closes it, or
+// nothing if it has to wait. Held tells that it has waited for noopInterval.
+func (t *Transport) next(held bool) body {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var body []byte
+	var b body
 	switch {
 	case t.ended:
-		body, t.final = []byte(t.final), ""
+		b, t.final = t.single(t.final), ""
 	default:
-		body = t.queue.TakePayload(t, t.maxPackets, payloadLimit)
+		b = t.takeLocked()
 		switch {
-		case body != nil:
+		case b.data != nil:
 		case t.linger != nil && t.queue.Finished():
-			body = []byte(packetClose)
+			b = t.single(packetClose)
 			t.endLocked()
 		case t.probing && (held || !t.released):
-			body, t.released = []byte(packetNoop), true
+			b, t.released = t.single(packetNoop), true
 		default:
-			return nil
+			return body{}
 		}
 	}
 	t.poll = nil
 	t.queue.SetStalled(t, true)
-	return body
+	return b
 }
 
 // abandon ends the session because its poll went away unanswered.
@@ -116,15 +115,16 @@ func withoutDeadlines(w http.ResponseWriter) *http.ResponseController {
 
 // answer writes a payload and sees to it that it has left. A client that takes
 // nothing for writeStall does not hold the goroutine longer.
-func (t *Transport) answer(w http.ResponseWriter, r *http.Request, control *http.ResponseController, body []byte) error {
+func (t *Transport) answer(w http.ResponseWriter, r *http.Request, control *http.ResponseController, b body) error {
 	h := w.Header()
+	data, contentType := t.dress(b)
 	if t.cfg.Compress != nil {
-		body = t.cfg.Compress(h, r, body)
+		data = t.cfg.Compress(h, r, data)
 	}
-	h.Set("Content-Type", "text/plain; charset=UTF-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(data)))
 	h.Set("Cache-Control", "no-store")
-	for piece := range slices.Chunk(body, writePiece) {
+	for piece := range slices.Chunk(data, writePiece) {
 		_ = control.SetWriteDeadline(time.Now().Add(writeStall))
 		if _, err := w.Write(piece); err != nil {
 			return err
@@ -145,11 +145,11 @@ func (t *Transport) Post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer t.endPost()
-	if r.Header.Get("Content-Type") == "application/octet-stream" {
+	if isBinary(r) && !t.takesBinary() {
 		t.refuse(w, http.StatusBadRequest, transport.ReasonTransportError, ErrBinaryPost)
 		return
 	}
-	body, err := t.read(w, r)
+	data, err := t.read(w, r)
 	t.endRead()
 	switch {
 	case errors.Is(err, transport.ErrMessageTooLarge):
@@ -160,7 +160,7 @@ func (t *Transport) Post(w http.ResponseWriter, r *http.Request) {
 		t.refuse(w, http.StatusBadRequest, transport.ReasonTransportError, errors.Join(ErrPostAborted, err))
 		return
 	}
-	if err := t.deliver(body); err != nil {
+	if err := t.deliver(r, data); err != nil {
 		end := transport.EndOf(err)
 		if end.Reason != transport.ReasonTransportClose {
 			t.refuse(w, http.StatusBadRequest, end.Reason, end.Err)
@@ -233,9 +233,13 @@ func (t *Transport) read(w http.ResponseWriter, r *http.Request) ([]byte, error)
 
 // deliver hands the packets of a payload to the session. Those before a
 // malformed one are delivered.
-func (t *Transport) deliver(body []byte) error {
+func (t *Transport) deliver(r *http.Request, data []byte) error {
+	packets, err := t.packets(r, data)
+	if err != nil {
+		return err
+	}
 	defer t.hand()
-	for packet, err := range eiowire.Payload(eiowire.ValidUTF8(body)) {
+	for packet, err := range packets {
 		if err != nil {
 			return err
 		}

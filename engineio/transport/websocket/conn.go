@@ -15,6 +15,7 @@ type Config struct {
 	MaxPayload   int           // the longest message, in bytes
 	CloseTimeout time.Duration // how long the closing handshake may take
 	Group        *worker.Group // runs the goroutines
+	V3           bool          // binary messages begin with their packet type (protocol v3)
 }
 
 // The states of the reading (Conn.reading).
@@ -79,10 +80,10 @@ func (c *Conn) UseDeflate(d *transport.Deflate) { c.deflate = d }
 // receives to sink. It is called before Start, or by the sink within Packet.
 func (c *Conn) Attach(sink transport.Sink) {
 	c.sink, c.attached = sink, true
-	if c.deflate != nil {
-		c.queue.EnableDeflate()
-	}
 	c.queue.SetDrainer(c, false)
+	if c.deflate != nil {
+		c.queue.EnableDeflate() // not before: a poll could take a compressed frame
+	}
 }
 
 // Pause stops the reading before the next read. It may be called from any

@@ -208,17 +208,28 @@ func (c *Conn) message(opcode byte, payload []byte, compressed bool) error {
 	if opcode == opText && !utf8.Valid(payload) {
 		return &ProtocolError{codeInvalidUTF8, "text message is not UTF-8"}
 	}
-	packet := eiowire.Packet{Type: eiowire.Message, Binary: true, Data: payload}
-	if opcode == opText {
-		var err error
-		if packet, err = eiowire.Decode(payload); err != nil {
-			return &transport.EndError{Close: transport.EndOf(err)}
-		}
+	packet, err := c.decode(opcode, payload)
+	if err == nil {
+		err = c.sink.Packet(packet)
 	}
-	if err := c.sink.Packet(packet); err != nil {
+	if err != nil {
 		return &transport.EndError{Close: transport.EndOf(err)}
 	}
 	return nil
+}
+
+// decode reads a message as a packet of the session's protocol.
+func (c *Conn) decode(opcode byte, payload []byte) (eiowire.Packet, error) {
+	switch {
+	case opcode == opText && c.cfg.V3:
+		return eiowire.DecodeV3(payload)
+	case opcode == opText:
+		return eiowire.Decode(payload)
+	case c.cfg.V3:
+		return eiowire.DecodeBinaryV3(payload)
+	default:
+		return eiowire.Packet{Type: eiowire.Message, Binary: true, Data: payload}, nil
+	}
 }
 
 // input returns the state between reads, made on first use.
