@@ -87,16 +87,25 @@ func (st *stage) refuse() bool {
 
 // connect handles a CONNECT packet.
 func (c *conn) connect(p *siowire.Packet) error {
+	var auth *Raw
+	if p.Args.Len() > 0 {
+		raw := p.Args.Raw(0)
+		auth = &raw
+	}
+	if c.isV2() {
+		auth = c.splitQuery(p)
+	}
 	ns := c.srv.namespace(p.Namespace)
 	if ns == nil {
-		c.sendRefusal(string(p.Namespace), errorBody{Message: invalidNamespace})
+		c.sendRefusal(string(p.Namespace), errorBody{Message: invalidNamespace}, false)
 		return nil
 	}
-	s := &Socket{id: engineio.NewID(), ns: ns, conn: c}
-	if p.Args.Len() > 0 {
-		auth := p.Args.Raw(0)
-		s.auth = &auth
-	}
+	return c.enter(ns, auth)
+}
+
+// enter begins to connect a socket to a namespace.
+func (c *conn) enter(ns *Namespace, auth *Raw) error {
+	s := &Socket{id: c.socketID(ns), ns: ns, conn: c, auth: auth}
 	use := ns.handlers.load().use
 	if len(use) > 0 {
 		s.stage.Store(new(stage))
@@ -106,7 +115,7 @@ func (c *conn) connect(p *siowire.Packet) error {
 		c.mu.Unlock()
 		return nil
 	}
-	if c.findLocked(p.Namespace) != nil {
+	if c.findLocked([]byte(ns.name)) != nil {
 		c.mu.Unlock()
 		return errSecondConnect
 	}
@@ -166,7 +175,11 @@ func (s *Socket) accept() {
 	e := s.conn.srv.encoder()
 	defer e.release()
 	h := siowire.Header{Type: siowire.Connect, Namespace: s.ns.name}
-	if err := e.encodeValue(h, connectReply{SID: s.id}); err != nil {
+	var reply any
+	if !s.conn.isV2() {
+		reply = connectReply{SID: s.id}
+	}
+	if err := e.encodeValue(h, reply); err != nil {
 		s.report(s.Context(), "connect", err)
 		s.refuse(errorBody{Message: internalError})
 		return
@@ -246,16 +259,20 @@ func (s *Socket) refuse(why errorBody) {
 		st.refuse()
 	}
 	s.end(ReasonServerDisconnect, nil)
-	s.conn.sendRefusal(s.ns.name, why)
+	s.conn.sendRefusal(s.ns.name, why, s.conn.isV2())
 }
 
-// sendRefusal sends a CONNECT_ERROR.
-func (c *conn) sendRefusal(namespace string, why errorBody) {
+// sendRefusal sends a CONNECT_ERROR. Bare says that it is an application's, and
+// that it carries what clients of Socket.IO 2 want.
+func (c *conn) sendRefusal(namespace string, why errorBody, bare bool) {
 	e := c.srv.encoder()
 	defer e.release()
 	h := siowire.Header{Type: siowire.ConnectError, Namespace: namespace}
 	encode := func(v errorBody) (err error) {
 		defer recovered(&err) // the data is the application's
+		if bare {
+			return e.encodeValue(h, v.bare())
+		}
 		return e.encodeValue(h, v)
 	}
 	if err := encode(why); err != nil {

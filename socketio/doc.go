@@ -1,5 +1,9 @@
 // Package socketio is a Socket.IO server: it speaks revision 5 of the protocol,
-// that of every client since Socket.IO 3, over Engine.IO 4.
+// that of every client since Socket.IO 3, over Engine.IO 4. With
+// Options.Engine.AllowEIO3 it also speaks to clients of Socket.IO 1 and 2: they are
+// in "/" from the start and know their sockets by other ids ([Socket.ID]), the query
+// of a namespace is their Auth, and of a refusal they are told its Data or else its
+// message. All else is the same for them, in the same rooms.
 //
 //	srv, err := socketio.NewServer(socketio.Options{})
 //	if err != nil {

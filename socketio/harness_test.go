@@ -93,12 +93,18 @@ type client struct {
 // dial opens a WebSocket session and reads its OPEN packet.
 func (r *rig) dial(header ...string) *client {
 	r.t.Helper()
+	return r.dialQuery("EIO=4", header...)
+}
+
+// dialQuery is dial with a query of the test's.
+func (r *rig) dialQuery(query string, header ...string) *client {
+	r.t.Helper()
 	nc, err := r.listener.Dial(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	fmt.Fprintf(nc, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: example.test\r\n"+
-		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n")
+	fmt.Fprintf(nc, "GET /socket.io/?%s&transport=websocket HTTP/1.1\r\nHost: example.test\r\n"+
+		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n", query)
 	for i := 0; i < len(header); i += 2 {
 		fmt.Fprintf(nc, "%s: %s\r\n", header[i], header[i+1])
 	}

@@ -60,6 +60,11 @@ type Handshake struct {
 
 // ID returns the socket's id: 20 characters, unique, and different from the id of
 // the connection. It is also the name of a room that has this socket only.
+//
+// The socket of a client of Socket.IO 1 or 2 (engineio.Options.AllowEIO3) has the
+// id of the connection, with the namespace and "#" in front unless that is "/":
+// such a client makes it itself. It is a secret then, which lets whoever knows it
+// speak for the client.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace that the socket belongs to.
