@@ -14,6 +14,9 @@ const (
 	profileCalm    = "calm"    // timers too slow to be seen
 	profileHasty   = "hasty"   // as calm, with a short upgrade timeout
 	profilePolling = "polling" // as calm, without WebSocket
+
+	profileV3     = "eio3"     // as suite, for Engine.IO v3 too
+	profileV3Calm = "eio3calm" // as calm, for Engine.IO v3 too
 )
 
 // An Env is what a case runs against.

@@ -59,8 +59,9 @@ func (s scenario) wanted(mode string) string {
 	return strings.ReplaceAll(s.want, "MODE", mode)
 }
 
-// runScenarios runs a client program over each kind of connection and checks what it prints.
-func runScenarios(t *testing.T, program peer.Command, scenarios []scenario, baseURL string) {
+// runScenarios runs a client program, with more arguments than the usual ones, over each kind of connection and checks
+// what it prints.
+func runScenarios(t *testing.T, program peer.Command, scenarios []scenario, baseURL string, more ...string) {
 	t.Helper()
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
@@ -72,6 +73,7 @@ func runScenarios(t *testing.T, program peer.Command, scenarios []scenario, base
 			defer proxy.Close()
 			program := program
 			program.Args = append(program.Args[:len(program.Args):len(program.Args)], proxy.URL(), mode, proxy.ControlURL())
+			program.Args = append(program.Args, more...)
 			results := peer.Run(t, program)
 			for _, s := range scenarios {
 				t.Run(s.name, func(t *testing.T) {

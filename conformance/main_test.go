@@ -95,6 +95,7 @@ func profiles(t *testing.T) map[string]sut.Options {
 	var file map[string]struct {
 		PingInterval, PingTimeout, ConnectTimeout, UpgradeTimeout int
 		Transports                                                []string
+		AllowEIO3                                                 bool
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatalf("profiles: %v", err)
@@ -107,6 +108,7 @@ func profiles(t *testing.T) map[string]sut.Options {
 			ConnectTimeout: time.Duration(p.ConnectTimeout) * time.Millisecond,
 			UpgradeTimeout: time.Duration(p.UpgradeTimeout) * time.Millisecond,
 			Transports:     p.Transports,
+			AllowEIO3:      p.AllowEIO3,
 			Logger:         slog.New(slog.DiscardHandler),
 		}
 	}

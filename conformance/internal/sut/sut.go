@@ -21,6 +21,7 @@ type Options struct {
 	UpgradeTimeout time.Duration
 	CloseTimeout   time.Duration
 	Transports     []string
+	AllowEIO3      bool
 	Logger         *slog.Logger
 }
 
@@ -41,6 +42,7 @@ func New(o Options) (*Server, error) {
 		UpgradeTimeout: o.UpgradeTimeout,
 		CloseTimeout:   o.CloseTimeout,
 		Transports:     o.Transports,
+		AllowEIO3:      o.AllowEIO3,
 		KeepHeaders:    []string{"X-Custom"},
 		CORS:           engineio.CORS{Origins: []string{"*"}},
 		Logger:         o.Logger,
