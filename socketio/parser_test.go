@@ -53,7 +53,9 @@ func TestMessagePack(t *testing.T) {
 		}
 		socketio.On(r.srv, "note", func(_ context.Context, s *socketio.Socket, n note) error { return s.Broadcast().Emit("note", n) })
 		socketio.Handle(r.srv, "size", func(_ context.Context, _ *socketio.Socket, b []byte) (int, error) { return len(b), nil })
-		r.srv.OnPacket("relay", func(_ context.Context, s *socketio.Socket, p *socketio.Packet) error { return s.Emit("relayed", p.Args().Raw(0)) })
+		r.srv.OnPacket("relay", func(_ context.Context, s *socketio.Socket, p *socketio.Packet) error {
+			return s.Emit("relayed", p.Args().Raw(0))
+		})
 		socketio.Handle(r.srv, "fail", func(context.Context, *socketio.Socket, struct{}) (int, error) {
 			return 0, &socketio.Error{Message: "no"}
 		})

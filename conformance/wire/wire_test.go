@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -87,9 +88,18 @@ func canonical(v any) string {
 		}
 		return "f"
 	case float64:
+		if math.IsNaN(v) {
+			return "dNaN"
+		}
 		return "d" + hex.EncodeToString(binary.BigEndian.AppendUint64(nil, math.Float64bits(v)))
 	case string:
 		return "s" + base64.StdEncoding.EncodeToString([]byte(v))
+	case time.Time:
+		const most = 8.64e15 // milliseconds that a Date may have
+		if ms := float64(v.UnixMilli()); math.Abs(ms) <= most {
+			return "@" + strconv.FormatInt(v.UnixMilli(), 10)
+		}
+		return "@NaN"
 	case []byte:
 		return "b" + base64.StdEncoding.EncodeToString(v)
 	case []any:

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { parse } from "node:querystring";
 import { decodePayload, encodePayload } from "engine.io-parser";
 import v3 from "engine.io-parser-v3";
+import msgpack from "socket.io-msgpack-parser";
 import { Decoder, Encoder } from "socket.io-parser";
 
 const bytes = (text) => Buffer.from(text, "base64");
@@ -18,6 +19,7 @@ function canonical(v) {
     case "boolean":
       return v ? "t" : "f";
     case "number": {
+      if (Number.isNaN(v)) return "dNaN";
       const bits = Buffer.alloc(8);
       bits.writeDoubleBE(v);
       return "d" + bits.toString("hex");
@@ -26,14 +28,29 @@ function canonical(v) {
       return "s" + base64(Buffer.from(v, "utf8"));
   }
   if (v === null) return "n";
-  if (Buffer.isBuffer(v)) return "b" + base64(v);
+  if (Buffer.isBuffer(v) || v instanceof ArrayBuffer) return "b" + base64(v);
+  if (v instanceof Date) return "@" + v.getTime();
   if (Array.isArray(v)) return "[" + v.map(canonical).join(",") + "]";
   const members = new Map(Object.keys(v).map((key) => [canonical(key), canonical(v[key])]));
   return "{" + [...members.keys()].sort().map((key) => key + ":" + members.get(key)).join(",") + "}";
 }
 
-// revive replaces {"bytes":"<base64>"} by the bytes.
-const revive = (key, v) => (v && typeof v === "object" && typeof v.bytes === "string" ? bytes(v.bytes) : v);
+// revive replaces {"bytes":"<base64>"}, {"time":<milliseconds>} and {"number":"<its name>"} by what JSON has not.
+function revive(key, v) {
+  if (v === null || typeof v !== "object") return v;
+  if (typeof v.bytes === "string") return bytes(v.bytes);
+  if (typeof v.time === "number") return new Date(v.time);
+  if (typeof v.number === "string") return Number(v.number);
+  return v;
+}
+
+// defined replaces undefined by null wherever it is.
+function defined(v) {
+  if (v === undefined) return null;
+  if (Array.isArray(v)) return Array.from(v, defined);
+  if (Object.prototype.toString.call(v) !== "[object Object]") return v;
+  return Object.fromEntries(Object.entries(v).map(([key, value]) => [key, defined(value)]));
+}
 
 const answers = {
   engineDecode({ body }) {
@@ -103,6 +120,24 @@ const answers = {
     const { type, nsp, id, data } = JSON.parse(packet, revive);
     const [head, ...attachments] = new Encoder().encode({ type, nsp, id, data });
     return { messages: [{ text: base64(head) }, ...attachments.map((a) => ({ binary: base64(a) }))] };
+  },
+
+  packDecode({ message }) {
+    let packet = null;
+    const decoder = new msgpack.Decoder();
+    decoder.on("decoded", ({ type, nsp, id, data }) => {
+      packet = { type, nsp: base64(nsp), id: canonical(id), data: data === undefined ? "u" : canonical(defined(data)) };
+    });
+    try {
+      decoder.add(bytes(message));
+    } catch (e) {
+      return { packet: null, error: String(e.message) };
+    }
+    return { packet, error: "" };
+  },
+
+  packEncode({ packet }) {
+    return { message: base64(new msgpack.Encoder().encode(JSON.parse(packet, revive))[0]) };
   },
 };
 

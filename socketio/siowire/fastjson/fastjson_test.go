@@ -2,8 +2,8 @@ package fastjson_test
 
 import (
 	"errors"
-	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -105,7 +105,7 @@ func TestConcurrently(t *testing.T) {
 	for n := range 4 {
 		wg.Go(func() {
 			for i := range 100 {
-				want := chat{ID: i, User: fmt.Sprint(n), Tags: []tag{{"t", float64(i)}}}
+				want := chat{ID: i, User: strconv.Itoa(n), Tags: []tag{{"t", float64(i)}}}
 				head, _, err := parser.AppendArgs(nil, siowire.Header{Type: siowire.Event}, "x", []any{want})
 				if err != nil {
 					t.Error(err)

@@ -207,7 +207,11 @@ func (r *packetReader) name(p *siowire.Packet, data item) {
 			r.fail(at, siowire.ErrReserved)
 		}
 	case kindInt, kindUint, kindFloat:
-		p.Name = numberAt(r.b, at).appendText(nil)
+		n := numberAt(r.b, at)
+		if math.IsNaN(n.f) || math.IsInf(n.f, 0) {
+			r.fail(at, siowire.ErrPayload)
+		}
+		p.Name = n.appendText(nil)
 	default:
 		r.fail(at, siowire.ErrPayload)
 	}
@@ -253,6 +257,6 @@ func appendKey(dst, b []byte, i int) (_ []byte, end int) {
 	case kindBool:
 		return msgp.AppendString(dst, strconv.FormatBool(b[i] == 0xc3)), end
 	default:
-		return msgp.AppendStringFromBytes(dst, numberAt(b, i).appendText(nil)), end
+		return msgp.AppendString(dst, numberAt(b, i).key()), end
 	}
 }

@@ -120,6 +120,7 @@ func TestDecoderRefuses(t *testing.T) {
 		{"EVENT with an extension", eventHead + "\xd4\x05\x00", siowire.ErrPayload},
 		{"EVENT without a name", eventHead + "\x90", siowire.ErrPayload},
 		{"EVENT with a name that is neither string nor number", eventHead + "\x91\xc0", siowire.ErrPayload},
+		{"EVENT with a name that is not finite", eventHead + "\x91\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00", siowire.ErrPayload},
 		{"EVENT with a reserved name", eventHead + "\x91\xaadisconnect", siowire.ErrReserved},
 		{"ACK without a payload", "\x82" + typ + "\x03" + root, siowire.ErrPayload},
 		{"more behind the packet", "\x82" + typ + "\x00" + root + "\xc0", msgpack.ErrInvalid},

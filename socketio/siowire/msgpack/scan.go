@@ -244,6 +244,21 @@ func (n number) natural() (u uint64, ok bool) {
 	return 0, false
 }
 
+// key returns what JavaScript makes of n as the key of an object.
+func (n number) key() string {
+	switch {
+	case math.IsInf(n.f, 1):
+		return "Infinity"
+	case math.IsInf(n.f, -1):
+		return "-Infinity"
+	case math.IsNaN(n.f):
+		return "NaN"
+	case n.kind == kindFloat && n.f == 0:
+		return "0" // -0 too
+	}
+	return string(n.appendText(nil))
+}
+
 // appendText appends the text that JSON.stringify makes of n.
 func (n number) appendText(dst []byte) []byte {
 	switch n.kind { //nolint:exhaustive // see numberAt

@@ -193,6 +193,9 @@ func TestForeignValues(t *testing.T) {
 		{"keys that are not strings", "\x86\x01\xc0\xcd\x01\x00\x81\xff\x00\xc0\x90\xc3\x91\x80\xc2\x02\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\x03", map[string]any{
 			"1": nil, "256": map[string]any{"-1": 0.0}, "null": []any{}, "true": []any{map[string]any{}}, "false": 2.0, "1.5": 3.0,
 		}},
+		{"keys that are odd numbers", "\x84\xca\x80\x00\x00\x00\x01\xca\x7f\x80\x00\x00\x02\xca\xff\x80\x00\x00\x03\xca\x7f\xc0\x00\x00\x04", map[string]any{
+			"0": 1.0, "Infinity": 2.0, "-Infinity": 3.0, "NaN": 4.0,
+		}},
 		{"undefined as a key", "\x81\xd4\x00\x00\x01", map[string]any{"undefined": 1.0}},
 		{"the last of two like keys", "\x82\xa1a\x01\xa1a\x02", map[string]any{"a": 2.0}},
 	} {
