@@ -323,6 +323,9 @@ func TestServeWithoutTheDemo(t *testing.T) {
 		t.Errorf("/style.css: %d, want 404", status)
 	}
 	s.leave("ws/io/", s.connect("ws/io/"))
+	if status, client := s.get("ws/io/socket.io.esm.min.js"); status != http.StatusOK || !strings.Contains(client, "Socket.IO v4") {
+		t.Errorf("the client for pages: %d %.80s", status, client)
+	}
 	s.signal(os.Interrupt)
 	if code := s.wait(); code != 0 || s.stderr.Len() > 0 {
 		t.Errorf("exit code %d, log %q", code, s.stderr)

@@ -1,7 +1,7 @@
 // Package chat is the demo of the sockeye binary: a chat with rooms, private
 // messages and pictures, and the page for it. It uses nothing but what package
 // socketio exports, so it can be read as a larger example; examples/chat is the
-// small one, without pictures, histories, limits or an embedded client.
+// small one, without pictures, histories or limits.
 //
 // contract.go has every event that travels, with its types. The page is in web/:
 // plain HTML, CSS and JavaScript, served from the binary, which fetches nothing

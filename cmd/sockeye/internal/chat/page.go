@@ -15,10 +15,7 @@ import (
 	"time"
 )
 
-// The official client in web/client is fetched by this script; its license is beside it.
-//go:generate sh web/client/update.sh
-
-//go:embed web/*.html web/*.css web/*.js web/*.svg web/client/*.js web/client/LICENSE
+//go:embed web/*.html web/*.css web/*.js web/*.svg
 var web embed.FS
 
 // policy lets the page load what this server serves, and nothing else. Pictures
@@ -38,7 +35,7 @@ type file struct {
 }
 
 // Page returns a handler for "/", which serves the page of the chat and what
-// belongs to it. The page connects to path, which ends in a slash, and uses the
+// belongs to it, but for the client, which is the server's. The page connects to path, which ends in a slash, and uses the
 // transports, in the order of their names. All of it is read here, so that no
 // request can fail.
 func Page(path string, transports []string) (http.Handler, error) {
@@ -79,10 +76,8 @@ func Page(path string, transports []string) (http.Handler, error) {
 }
 
 func newFile(name string, body []byte) file {
-	kind := "text/plain; charset=utf-8"
+	kind := "text/html; charset=utf-8"
 	switch path.Ext(name) {
-	case ".html":
-		kind = "text/html; charset=utf-8"
 	case ".css":
 		kind = "text/css; charset=utf-8"
 	case ".js":

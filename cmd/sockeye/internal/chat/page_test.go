@@ -31,12 +31,10 @@ func request(t *testing.T, method, path string, header http.Header) (*http.Respo
 func TestPageServesItsFiles(t *testing.T) {
 	t.Parallel()
 	for path, kind := range map[string]string{
-		"/":                            "text/html; charset=utf-8",
-		"/style.css":                   "text/css; charset=utf-8",
-		"/main.js":                     "text/javascript; charset=utf-8",
-		"/favicon.svg":                 "image/svg+xml",
-		"/client/socket.io.esm.min.js": "text/javascript; charset=utf-8",
-		"/client/LICENSE":              "text/plain; charset=utf-8",
+		"/":            "text/html; charset=utf-8",
+		"/style.css":   "text/css; charset=utf-8",
+		"/main.js":     "text/javascript; charset=utf-8",
+		"/favicon.svg": "image/svg+xml",
 	} {
 		resp, body := request(t, http.MethodGet, path, nil)
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != kind || body == "" {
@@ -55,7 +53,7 @@ func TestPageServesItsFiles(t *testing.T) {
 			t.Errorf("%s: POST: got %s", path, resp.Status)
 		}
 	}
-	for _, path := range []string{"/index.html", "/web/", "/client/", "/client/update.sh", "/../page.go"} {
+	for _, path := range []string{"/index.html", "/web/", "/socket.io.esm.min.js", "/../page.go"} {
 		if resp, _ := request(t, http.MethodGet, path, nil); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: got %s, want 404", path, resp.Status)
 		}

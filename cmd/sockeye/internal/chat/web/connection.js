@@ -1,8 +1,9 @@
 // The connection: one socket, its state in words, its transport, its latency.
 //
+// The client is the one that the server has for pages, under the path of the sockets.
 // The official client reconnects by itself; here it is told not to, because the
 // page wants to show the countdown and to offer "Try now".
-import { io } from "./client/socket.io.esm.min.js";
+const { io } = await import(`${document.querySelector('meta[name="socketio"]').content}socket.io.esm.min.js`);
 
 const FIRST_DELAY = 1000; // ms
 const LONGEST_DELAY = 15000; // ms
