@@ -98,7 +98,7 @@ var layers = []layer{
 	{"conformance/internal/mutant", nil},
 	{"conformance/internal/peer", nil},
 	{"conformance/internal/raw", nil},
-	{"conformance/internal/sut", []string{"engineio", "socketio"}},
+	{"conformance/internal/sut", []string{"engineio", "socketio", "socketio/siowire"}},
 	{"conformance/bundle", nil},
 	{"conformance/internal/page", []string{"socketio"}},
 	{"conformance/proxy", nil},

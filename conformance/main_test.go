@@ -67,22 +67,29 @@ func sockeye(t *testing.T) map[string]string {
 		wg.Wait()
 	})
 	for name, o := range profiles(t) {
-		s, err := sut.New(o)
-		if err != nil {
-			t.Fatalf("server %s: %v", name, err)
-		}
-		web := httptest.NewServer(s)
-		urls[name] = web.URL
-		ends = append(ends, func() {
-			ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-			defer cancel()
-			if err := s.Shutdown(ctx); err != nil {
-				t.Errorf("Shutdown of %s: %v", name, err)
-			}
-			web.Close()
-		})
+		url, end := serve(t, name, o)
+		urls[name] = url
+		ends = append(ends, end)
 	}
 	return urls
+}
+
+// serve starts one server in this process and returns its base URL, and what ends it.
+func serve(t *testing.T, name string, o sut.Options) (url string, end func()) {
+	t.Helper()
+	s, err := sut.New(o)
+	if err != nil {
+		t.Fatalf("server %s: %v", name, err)
+	}
+	web := httptest.NewServer(s)
+	return web.URL, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown of %s: %v", name, err)
+		}
+		web.Close()
+	}
 }
 
 // profiles reads how the servers are configured. The reference reads the same file.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sockeye-io/sockeye/engineio"
 	"github.com/sockeye-io/sockeye/socketio"
+	"github.com/sockeye-io/sockeye/socketio/siowire"
 )
 
 // Options configures a Server. Zero values mean the defaults of the libraries.
@@ -22,6 +23,7 @@ type Options struct {
 	CloseTimeout   time.Duration
 	Transports     []string
 	AllowEIO3      bool
+	Parser         siowire.Parser
 	Logger         *slog.Logger
 }
 
@@ -65,7 +67,7 @@ func New(o Options) (*Server, error) {
 		}
 		return sess.Reply(m)
 	})
-	s.socket, err = socketio.NewServer(socketio.Options{Engine: engine, ConnectTimeout: o.ConnectTimeout, Logger: o.Logger})
+	s.socket, err = socketio.NewServer(socketio.Options{Engine: engine, ConnectTimeout: o.ConnectTimeout, Parser: o.Parser, Logger: o.Logger})
 	if err != nil {
 		return nil, err
 	}
