@@ -66,16 +66,17 @@ func (p *probe) Lost(Close) { p.fail() }
 // Expire ends a probe that took too long.
 func (p *probe) Expire() { p.abort() }
 
-// abort closes the probed connection.
+// abort closes the probed connection, unless it has taken over.
 func (p *probe) abort() {
-	p.fail()
-	p.conn.Close()
+	if p.fail() {
+		p.conn.Abandon()
+	}
 }
 
-// fail forgets the probe, once.
-func (p *probe) fail() {
+// fail forgets the probe, and reports false if it has been over before.
+func (p *probe) fail() bool {
 	if !p.over.CompareAndSwap(false, true) {
-		return
+		return false
 	}
 	s := p.sess
 	s.srv.wheel.Stop(&p.timer)
@@ -88,6 +89,7 @@ func (p *probe) fail() {
 	if mine {
 		s.poll.Probe(false)
 	}
+	return true
 }
 
 // upgrade makes the probed connection the session's transport.

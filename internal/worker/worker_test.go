@@ -171,7 +171,7 @@ func TestPanicsAndGoexitCountAsEnded(t *testing.T) {
 	var g worker.Group
 	g.Go(func() {
 		defer func() { _ = recover() }()
-		panic("recovered above") //nolint:forbidigo // as code of somebody else
+		panic("recovered above")
 	})
 	g.Go(runtime.Goexit)
 	if err := g.Wait(t.Context()); err != nil {

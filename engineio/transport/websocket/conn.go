@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,8 @@ type Conn struct {
 	reading atomic.Uint32
 	lost    atomic.Bool                // the sink has been told
 	linger  atomic.Pointer[time.Timer] // closes a connection whose peer does not
+
+	early sync.Mutex // the writer role before the queue is attached
 }
 
 // New returns a connection over nc, whose handshake is done. It does nothing
@@ -115,6 +118,23 @@ func (c *Conn) Finish() {
 	c.awaitEnd()
 	c.queue.Finish(finClose, "")
 	c.Resume() // the answer must be read
+}
+
+// Abandon closes a connection that was started and is not going to be attached,
+// with a close frame if there is room for one. It does not wait, and may be called
+// from any goroutine.
+func (c *Conn) Abandon() {
+	if !c.early.TryLock() { // the reader waits for the peer's window
+		c.Close()
+		return
+	}
+	defer c.early.Unlock()
+	if _, err := c.nc.TryWrite([]byte{finClose, 0}); err != nil {
+		c.Close()
+		return
+	}
+	_ = c.nc.CloseWrite() // the peer sees the end, or the connection is gone
+	c.awaitEnd()          // the reader takes what the peer still says
 }
 
 // awaitEnd closes the connection after Config.CloseTimeout.

@@ -28,6 +28,8 @@ func (c *Conn) Respond(p []byte) error { return c.write(p) }
 
 // write writes all of p before the connection is attached.
 func (c *Conn) write(p []byte) error {
+	c.early.Lock()
+	defer c.early.Unlock()
 	for {
 		n, err := c.nc.TryWrite(p)
 		p = p[n:]
