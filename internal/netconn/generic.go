@@ -70,7 +70,7 @@ func (c *generic) TryWrite(p []byte) (int, error) {
 		return 0, nil
 	}
 	if !c.mayWait {
-		return 0, ErrAgain
+		return 0, ErrMayWait
 	}
 	c.mayWait = false
 	n, err := c.conn.Write(p)

@@ -21,12 +21,18 @@ package netconn
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 )
 
 // ErrAgain is TryWrite's answer when the peer does not take all of it now.
 var ErrAgain = errors.New("netconn: the peer's window is full")
+
+// ErrMayWait is an ErrAgain that says nothing about the peer: this connection
+// cannot write without perhaps waiting for it. The TryWrite behind WaitWrite
+// does wait.
+var ErrMayWait = fmt.Errorf("%w, or not: a write might wait", ErrAgain)
 
 // Conn is one connection.
 type Conn interface {

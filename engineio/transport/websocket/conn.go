@@ -158,7 +158,9 @@ func (c *Conn) park() {
 // passOn is called by a turn that yields: a fresh goroutine handles what is
 // left to handle and reads on.
 func (c *Conn) passOn() {
-	c.cfg.Group.Go(func() { c.serve(nil, 0) })
+	if !c.cfg.Group.Go(func() { c.serve(nil, 0) }) {
+		c.Close() // the server has shut down, and nobody is left to read
+	}
 }
 
 // serve handles b, which took waited to arrive, and what follows, until the

@@ -3,6 +3,7 @@ package websocket_test
 import (
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/sockeye-io/sockeye/engineio/transport/transporttest"
 	"github.com/sockeye-io/sockeye/engineio/transport/websocket"
 	"github.com/sockeye-io/sockeye/internal/memnet"
+	"github.com/sockeye-io/sockeye/internal/netconn"
 	"github.com/sockeye-io/sockeye/internal/worker"
 )
 
@@ -551,5 +553,35 @@ func TestRefuse(t *testing.T) {
 		r.closed()
 		equal(t, "packets", packets(r.rec), "")
 		equal(t, "reason", r.end().Reason, transport.ReasonForcedClose)
+	})
+}
+
+// TestVolatileOverAConnWhoseWritesWait: a write that has to wait its turn says
+// nothing about the peer, and one that takes long does.
+func TestVolatileOverAConnWhoseWritesWait(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		cfg := &websocket.Config{MaxPayload: 1 << 20, CloseTimeout: closeTimeout, Group: r.group}
+		r.conn = websocket.New(netconn.New(struct{ net.Conn }{r.near}, nil), cfg, r.rec, r.queue)
+		r.open()
+		volatile := func(text string) {
+			t.Helper()
+			if err := r.queue.Write([]byte(text), nil, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 100 {
+			r.write("a")
+			volatile("v")
+		}
+		for range 100 {
+			equal(t, "message", r.next(), "14a")
+			equal(t, "volatile behind it", r.next(), "14v")
+		}
+		r.write(strings.Repeat("x", 200_000)) // more than the network takes
+		time.Sleep(time.Second)
+		volatile("dropped")
+		r.write("last")
+		equal(t, "message", len(r.next()), 200_002)
+		equal(t, "what follows", r.next(), "14last")
 	})
 }

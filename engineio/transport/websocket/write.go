@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"errors"
+	"time"
 
 	"github.com/sockeye-io/sockeye/engineio/transport"
 	"github.com/sockeye-io/sockeye/internal/netconn"
@@ -10,6 +11,10 @@ import (
 // drainSize is how many bytes one Drain writes before other connections have
 // their turn.
 const drainSize = 256 << 10
+
+// stallTime is how long a write may wait before what is queued counts as waiting
+// for the peer.
+const stallTime = 20 * time.Millisecond
 
 // finText is the first byte of an unfragmented text frame.
 const finText = 0x80 | opText
@@ -76,6 +81,10 @@ func (c *Conn) drain(wrote int) {
 		var err error
 		wrote, err = c.nc.TryWrite(b)
 		switch {
+		case errors.Is(err, netconn.ErrMayWait):
+			n := wrote
+			c.cfg.Group.Go(func() { c.drainWaiting(n) })
+			return
 		case errors.Is(err, netconn.ErrAgain):
 			c.queue.SetStalled(c, true)
 			n := wrote
@@ -97,6 +106,14 @@ func (c *Conn) drainLater(wrote int) {
 		return
 	}
 	c.drain(wrote)
+}
+
+// drainWaiting goes on writing on a connection whose writes wait for the peer by
+// themselves. A write that takes long tells that the peer does not read.
+func (c *Conn) drainWaiting(wrote int) {
+	stalled := time.AfterFunc(stallTime, func() { c.queue.SetStalled(c, true) })
+	defer stalled.Stop()
+	c.drainLater(wrote)
 }
 
 // writeFailed ends the connection; the caller has the writer role, which ends
