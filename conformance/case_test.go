@@ -127,8 +127,9 @@ func (s suite) leaves() []leaf {
 // suites is every wire case there is.
 func suites() []suite {
 	return []suite{
-		engineSuite(), socketSuite(),
+		engineSuite(), engineV3Suite(), socketSuite(),
 		requestRows(), pollingRows(), websocketRows(), upgradeRows(), packetRows(), defectRows(),
+		engineV3Rows(), versionTwoRows(),
 	}
 }
 

@@ -1,6 +1,8 @@
 // Command server serves what the official protocol suites ask for: an Engine.IO echo server on /engine.io/
 // and a Socket.IO server on /socket.io/, with the suites' heartbeat and connect timeout.
 //
+// With -eio3 both endpoints allow Engine.IO v3 too, and the suite for it passes on /engine.io/.
+//
 // It prints one line when it listens, and ends on an interrupt or SIGTERM.
 package main
 
@@ -35,22 +37,19 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:3000", "the `address` to listen on")
 	eio3 := flag.Bool("eio3", false, "allow Engine.IO v3")
 	flag.Parse()
-	if *eio3 {
-		fmt.Fprintln(os.Stderr, "server: Engine.IO v3 is not supported")
-		os.Exit(2)
-	}
-	if err := run(*addr); err != nil {
+	if err := run(*addr, *eio3); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}
 }
 
-func run(addr string) error {
+func run(addr string, eio3 bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s, err := sut.New(sut.Options{
 		PingInterval: pingInterval, PingTimeout: pingTimeout, ConnectTimeout: connectTimeout, CloseTimeout: closeTimeout,
-		Logger: slog.New(slog.DiscardHandler),
+		AllowEIO3: eio3,
+		Logger:    slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,11 +79,34 @@ func readyLine(ctx context.Context, t *testing.T, p *peer.Process) (url string) 
 	}
 }
 
-func TestEIO3IsRefusedClearly(t *testing.T) {
+func TestEIO3IsAllowedOnRequest(t *testing.T) {
 	t.Parallel()
-	out, err := exec.CommandContext(t.Context(), build(t), "-eio3").CombinedOutput()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 2 || string(out) != "server: Engine.IO v3 is not supported\n" {
-		t.Fatalf("exit = %v, output %q, want status 2 and one clear line", err, out)
+	bin := build(t)
+	for _, test := range []struct {
+		rule   string
+		args   []string
+		status int
+		body   string // the beginning
+	}{
+		{"refused", []string{"-addr", "127.0.0.1:0"}, 400, `{"code":5,`},
+		{"allowed", []string{"-addr", "127.0.0.1:0", "-eio3"}, 200, `114:0{"sid":"`},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			p, err := peer.Start(ctx, peer.Command{Path: bin, Args: test.args})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Stop()
+			base := readyLine(ctx, t, p)
+			for _, path := range []string{"/engine.io/", "/socket.io/"} {
+				resp := raw.NewPeer(t, base+path, patience).Do(t, raw.Request{Method: "GET", Query: "EIO=3&transport=polling"})
+				if resp.Status != test.status || !strings.HasPrefix(resp.Body, test.body) {
+					t.Errorf("%s: %d %q, want %d %s...", path, resp.Status, resp.Body, test.status, test.body)
+				}
+			}
+		})
 	}
 }

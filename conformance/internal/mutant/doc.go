@@ -86,6 +86,18 @@ func All() []Mutation {
 			}
 			a.Body = strings.Join(packets, "\x1e")
 		}),
+		answer("length", func(a *Answer) { // of the first packet in a payload of protocol v3
+			if a.Method != http.MethodGet || a.Body == "" {
+				return
+			}
+			switch c := a.Body[0]; {
+			case c >= '0' && c <= '8' && strings.Contains(a.Body, ":"):
+				a.Body = string(rune(c+1)) + a.Body[1:]
+			case c <= 1:
+				a.Body = a.Body[:1] + "\x09" + a.Body[2:]
+			}
+		}),
+		answer("script", func(a *Answer) { a.Body = strings.Replace(a.Body, "___eio[12]", "___eio[1]", 1) }),
 		{Name: "accept-all", Accept: true},
 		{Name: "stay-open", Hold: true},
 		{Name: "close-at-once", Cut: true},
@@ -129,6 +141,7 @@ func packets() []Mutation {
 		exactly("noop-packet", "6", "1"),
 		exactly("ping-packet", "2", "2ping"),
 		exactly("probe", "3probe", "3"),
+		exactly("pong-packet", "3", "3pong"),
 		exactly("disconnect-packet", "41", "6"),
 		packet("handshake-key", func(p string) string {
 			return strings.Replace(p, `"maxPayload":`, `"pid":"x","maxPayload":`, 1)
@@ -159,6 +172,7 @@ func packets() []Mutation {
 			}
 			return p
 		}),
+		packet("binary-text", func(p string) string { return strings.Replace(p, "AQID", "AQIE", 1) }),
 		frame("binary-reversed", func(f Frame) (Frame, bool) {
 			if f.Op == opBinary {
 				b := []byte(f.Payload)
@@ -173,6 +187,7 @@ func packets() []Mutation {
 		replace("auth", `["auth",{`, `["auth",{"":0,`),
 		replace("namespace", "/custom,", "/elsewhere,"),
 		replace("connect-error", `{"message":"`, `{"error":"`),
+		replace("bad-token", "bad-token", "token"),
 		packet("event-name", func(p string) string {
 			p = strings.Replace(p, `-back"`, `_back"`, 1)
 			return strings.Replace(p, `-result"`, `_result"`, 1)
