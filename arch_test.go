@@ -93,6 +93,8 @@ var layers = []layer{
 	{"examples/jwt", []string{"socketio"}},
 	{"examples/minimal", []string{"socketio"}},
 	{"examples/prefix", []string{"engineio", "socketio"}},
+	{"examples/guide", []string{".", "engineio", "socketio"}},
+	{"docs", nil}, // tests of the documents
 	{"socketio/siowire/fastjson", []string{"socketio/siowire"}},
 	{"bench/load", nil},
 	{"bench/peers/floor", nil},

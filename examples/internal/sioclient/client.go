@@ -4,6 +4,7 @@
 package sioclient
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -178,6 +179,15 @@ func (c *Client) Expect(packets ...string) {
 		if got := c.Next(); got != want {
 			c.tb.Fatalf("got packet\n\t%s\nwant\n\t%s", got, want)
 		}
+	}
+}
+
+// ExpectBinary fails the test unless the next packet is this attachment. The client
+// must be polling.
+func (c *Client) ExpectBinary(want []byte) {
+	c.tb.Helper()
+	if got := c.read(); got != "b"+base64.StdEncoding.EncodeToString(want) {
+		c.tb.Fatalf("got packet %q, want the attachment %x", got, want)
 	}
 }
 
