@@ -26,7 +26,7 @@ func routes(srv *socketio.Server, sessions *account.Store) http.Handler {
 	r := chi.NewRouter()
 	r.Route("/app", func(r chi.Router) {
 		r.Use(withSession(sessions))
-		r.Handle("/socket.io/", srv) // GET and POST; the path stays as it is
+		r.Handle("/socket.io/*", srv) // every method, and the files of the client below it
 		r.Post("/login", func(w http.ResponseWriter, r *http.Request) {
 			http.SetCookie(w, sessions.Login(r.FormValue("name")).Cookie())
 			w.WriteHeader(http.StatusNoContent)

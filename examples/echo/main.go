@@ -27,7 +27,7 @@ const sessionKey = "session" // under which an echo.Context holds its session
 func routes(srv *socketio.Server, sessions *account.Store) http.Handler {
 	e := echo.New()
 	app := e.Group("/app", withSession(sessions))
-	app.Any("/socket.io/", serve(srv))
+	app.Any("/socket.io/*", serve(srv))
 	app.POST("/login", func(c *echo.Context) error {
 		c.SetCookie(sessions.Login(c.FormValue("name")).Cookie())
 		return c.NoContent(http.StatusNoContent)

@@ -40,7 +40,7 @@ import (
 func routes(srv *socketio.Server, sessions *account.Store) *fiber.App {
 	web := fiber.New()
 	app := web.Group("/app", withSession(sessions))
-	app.All("/socket.io/", adaptor.HTTPHandler(srv))
+	app.All("/socket.io/*", adaptor.HTTPHandler(srv))
 	app.Post("/login", func(c fiber.Ctx) error {
 		name := strings.Clone(c.FormValue("name")) // its bytes are recycled with c
 		c.Set(fiber.HeaderSetCookie, sessions.Login(name).Cookie().String())

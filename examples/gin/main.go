@@ -27,7 +27,7 @@ func routes(srv *socketio.Server, sessions *account.Store) http.Handler {
 	engine := gin.New()
 	engine.Use(gin.Recovery())
 	app := engine.Group("/app", withSession(sessions))
-	app.Any("/socket.io/", serve(srv))
+	app.Any("/socket.io/*path", serve(srv))
 	app.POST("/login", func(c *gin.Context) {
 		http.SetCookie(c.Writer, sessions.Login(c.PostForm("name")).Cookie())
 		c.Status(http.StatusNoContent)

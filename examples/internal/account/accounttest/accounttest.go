@@ -22,6 +22,7 @@ const (
 	logoutPath = "/app/logout"
 	mePath     = "/app/me"
 	socketPath = "/app/socket.io/"
+	clientPath = "/app/socket.io/socket.io.min.js"
 )
 
 // browser is an HTTP client without cookies of its own.
@@ -92,6 +93,11 @@ func runSession(t *testing.T, b browser, connect func(cookie string) (*sioclient
 	}
 	if c, status := connect(""); c != nil || status != http.StatusForbidden {
 		t.Fatalf("a socket without a session: status %d, want 403", status)
+	}
+
+	// The server brings the client for the pages along.
+	if status, body, _ := b.do(http.MethodGet, clientPath, "", nil); status != http.StatusOK || !strings.Contains(body, "socket.io") {
+		t.Errorf("the client's file: status %d, %d bytes", status, len(body))
 	}
 
 	login := func(name string) string {
