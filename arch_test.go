@@ -112,6 +112,7 @@ var layers = []layer{
 	{"conformance/wire", nil},
 	{"conformance/server", []string{"conformance/internal/sut"}},
 	{"conformance/browser", nil},
+	{"conformance/jsonp", nil},
 	{"conformance", nil},
 	{"scripts/testsum", nil},
 }
