@@ -77,6 +77,20 @@ func (b Broadcast) Emit(event string, args ...any) error {
 	if b.self != nil {
 		return b.self.emit(event, args, engineio.WriteOptions{Volatile: b.volatile, Plain: b.plain})
 	}
+	if b.ns.pattern == nil {
+		return b.emit(event, args)
+	}
+	for _, n := range b.ns.spread() {
+		b.ns = n
+		if err := b.emit(event, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emit is Emit to many in a namespace that is no parent.
+func (b Broadcast) emit(event string, args []any) error {
 	srv := b.ns.srv
 	e := srv.encoder()
 	defer e.release()
@@ -108,16 +122,22 @@ func (b Broadcast) target() adapter.Target {
 
 // each calls f for every target, with no locks held.
 func (b Broadcast) each(f func(s *Socket)) error {
-	if b.self != nil {
-		f(b.self)
-		return nil
-	}
-	var targets []*Socket
-	b.ns.index.Each(b.target(), func(_ string, s *Socket) { targets = append(targets, s) })
-	for _, s := range targets {
+	for _, s := range b.targets() {
 		f(s)
 	}
 	return nil
+}
+
+// targets returns the sockets that b means at the moment.
+func (b Broadcast) targets() []*Socket {
+	if b.self != nil {
+		return []*Socket{b.self}
+	}
+	var targets []*Socket
+	for _, n := range b.ns.spread() {
+		n.index.Each(b.target(), func(_ string, s *Socket) { targets = append(targets, s) })
+	}
+	return targets
 }
 
 // Join adds the sockets to rooms. The error of this and the following methods is

@@ -13,15 +13,14 @@ type call struct {
 	// static
 	socket *Socket // that owes the acknowledgement
 	inside *conn   // whose handler waits; nil if that is not known
-	done   chan struct{}
-
-	// guarded by socket.conn.mu
-	id uint64
+	id     uint64
+	done   chan struct{} // for a call of one socket
+	all    *gather       // for one of many
 
 	// guarded by inside.mu
 	prev, next *call // in inside.calling
 
-	// set before done is closed
+	// set before done is closed, or all told
 	args Args
 	err  error
 }
@@ -36,7 +35,7 @@ type call struct {
 // accepted; ErrInboundFull; an *Error if the peer's handler failed and answered
 // as this package does; and those of Emit.
 func (s *Socket) Call(ctx context.Context, event string, args ...any) (Args, error) {
-	w := &call{socket: s, done: make(chan struct{})}
+	w := &call{socket: s, id: s.ns.nextCall.Add(1) - 1, done: make(chan struct{})}
 	if caller := socketOf(ctx); caller != nil {
 		w.inside = caller.conn
 		if err := w.enter(); err != nil {
@@ -95,7 +94,7 @@ func (w *call) emit(event string, args []any) error {
 	return err
 }
 
-// register gives the call an id and makes its acknowledgement expected.
+// register makes the call's acknowledgement expected.
 func (w *call) register() error {
 	s := w.socket
 	c := s.conn
@@ -113,8 +112,6 @@ func (w *call) register() error {
 	if s.calls == nil {
 		s.calls = make(map[uint64]*call)
 	}
-	w.id = s.nextCall
-	s.nextCall++
 	s.calls[w.id] = w
 	c.owed++
 	return nil
@@ -142,6 +139,10 @@ func (w *call) take() bool {
 // resolve ends a call that the caller has taken out of its table.
 func (w *call) resolve(args Args, err error) {
 	w.args, w.err = args, err
+	if w.all != nil {
+		w.all.add(w)
+		return
+	}
 	close(w.done)
 }
 

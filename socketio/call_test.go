@@ -166,10 +166,10 @@ func TestCallOfAnotherSocketInHandlerCompletes(t *testing.T) {
 			return socketio.Call[int](ctx, others[s.ID()], "question", struct{}{})
 		})
 		a.send(`27["ask other"]`)
-		b.send(`27["ask other"]`)
-		a.expect(`20["question"]`)
 		b.expect(`20["question"]`)
-		a.send(`30[1]`)
+		b.send(`27["ask other"]`)
+		a.expect(`21["question"]`) // ids are the namespace's
+		a.send(`31[1]`)
 		b.send(`30[2]`)
 		a.expect(`37[2]`)
 		b.expect(`37[1]`)

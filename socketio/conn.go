@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"unsafe"
@@ -13,7 +14,7 @@ import (
 // conn is one connection: an Engine.IO session and the sockets on it, one for
 // each namespace that its client has joined. It is the session's Receiver.
 //
-// An idle connection with one socket is 120 bytes of conn and 184 of Socket.
+// An idle connection with one socket is 128 bytes of conn and 176 of Socket.
 type conn struct {
 	// static: 16 bytes
 	srv  *Server
@@ -25,18 +26,19 @@ type conn struct {
 
 	mu sync.Mutex // a leaf, but for the session's locks: see doc.go
 
-	// guarded by mu: 72 bytes
-	sockets           *Socket                 // connecting and connected, linked by Socket.next
-	left              map[*Namespace]struct{} // ended by the server; the client may not know yet
-	firstRun, lastRun *Socket                 // with something to do, linked by Socket.nextRun
-	waiting           *waitConnect            // until a namespace is joined
-	calling           *call                   // Calls made in handlers of these sockets, linked
-	packets, bytes    int                     // events held: queued or being handled
-	owed              int32                   // acknowledgements that the client owes
-	closing           bool                    // no new sockets
-	wantPause         bool                    // the session should not be read
-	paused            bool                    // the session was told so
-	pausing           bool                    // somebody is telling it
+	// guarded by mu: 80 bytes
+	sockets           *Socket                       // connecting and connected, linked by Socket.next
+	left              map[string]struct{}           // namespaces that the server ended; the client may not know yet
+	asking            map[string]context.CancelFunc // namespaces that are being asked for: see connectLater
+	firstRun, lastRun *Socket                       // with something to do, linked by Socket.nextRun
+	waiting           *waitConnect                  // until a namespace is joined
+	calling           *call                         // Calls made in handlers of these sockets, linked
+	packets, bytes    int                           // events held: queued or being handled
+	owed              int32                         // acknowledgements that the client owes
+	closing           bool                          // no new sockets
+	wantPause         bool                          // the session should not be read
+	paused            bool                          // the session was told so
+	pausing           bool                          // somebody is telling it
 }
 
 // waitConnect closes a connection that joins no namespace in time.
@@ -153,7 +155,7 @@ func (c *conn) disconnect(p *siowire.Packet) error {
 		if err := c.strayLocked(p.Namespace); err != nil {
 			return err
 		}
-		delete(c.left, c.srv.namespace(p.Namespace))
+		delete(c.left, string(p.Namespace))
 		return nil
 	}
 	c.mu.Unlock()
@@ -170,7 +172,7 @@ func (c *conn) strayLocked(namespace []byte) error {
 	if c.closing {
 		return nil
 	}
-	if _, left := c.left[c.srv.namespace(namespace)]; left {
+	if _, left := c.left[string(namespace)]; left {
 		return nil
 	}
 	return errNotJoined
@@ -213,7 +215,12 @@ func (c *conn) Closed(why engineio.Close) {
 	c.mu.Lock()
 	c.closing = true
 	c.joinedLocked()
+	asking := c.asking
+	c.asking = nil
 	c.mu.Unlock()
+	for _, cancel := range asking {
+		cancel()
+	}
 	var ended []*Socket
 	for {
 		c.mu.Lock()

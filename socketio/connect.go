@@ -95,8 +95,11 @@ func (c *conn) connect(p *siowire.Packet) error {
 	if c.isV2() {
 		auth = c.splitQuery(p)
 	}
-	ns := c.srv.namespace(p.Namespace)
-	if ns == nil {
+	ns, ask := c.srv.hold(p.Namespace)
+	switch {
+	case ask:
+		return c.connectLater(string(p.Namespace), ns, auth)
+	case ns == nil:
 		c.sendRefusal(string(p.Namespace), errorBody{Message: invalidNamespace}, false)
 		return nil
 	}
@@ -105,29 +108,41 @@ func (c *conn) connect(p *siowire.Packet) error {
 
 // enter begins to connect a socket to a namespace.
 func (c *conn) enter(ns *Namespace, auth *Raw) error {
+	s, use, err := c.link(ns, auth, false)
+	switch {
+	case s == nil:
+		return err
+	case len(use) == 0:
+		s.accept()
+	default:
+		c.srv.engine.Go(func() { s.admit(use) })
+	}
+	return nil
+}
+
+// link makes a socket of a namespace that was held for it, and returns the
+// middleware that it has to pass. The socket is nil if the connection takes none: it
+// closes, or this is a second CONNECT.
+func (c *conn) link(ns *Namespace, auth *Raw, asked bool) (*Socket, []*entry[Middleware], error) {
 	s := &Socket{id: c.socketID(ns), ns: ns, conn: c, auth: auth}
 	use := ns.handlers.load().use
 	if len(use) > 0 {
 		s.stage.Store(new(stage))
 	}
 	c.mu.Lock()
-	if c.closing {
-		c.mu.Unlock()
-		return nil
+	defer c.mu.Unlock()
+	second := c.findLocked([]byte(ns.name)) != nil || !asked && c.asking[ns.name] != nil
+	if c.closing || second {
+		ns.release()
+		if second && !c.closing {
+			return nil, nil, errSecondConnect
+		}
+		return nil, nil, nil
 	}
-	if c.findLocked([]byte(ns.name)) != nil {
-		c.mu.Unlock()
-		return errSecondConnect
-	}
-	delete(c.left, ns)
+	delete(c.asking, ns.name)
+	delete(c.left, ns.name)
 	s.next, c.sockets = c.sockets, s
-	c.mu.Unlock()
-	if len(use) == 0 {
-		s.accept()
-		return nil
-	}
-	c.srv.engine.Go(func() { s.admit(use) })
-	return nil
+	return s, use, nil
 }
 
 // admit runs the connection middleware, in order, and then accepts or refuses. It

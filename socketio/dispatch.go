@@ -105,7 +105,7 @@ func (s *Socket) runnableLocked() bool {
 	case s.doConnect:
 		return s.active == 0
 	case s.queue != nil:
-		return s.active < s.ns.concurrency.Load()
+		return s.active < s.ns.limit()
 	default:
 		return s.doEnd && s.active == 0
 	}
@@ -277,6 +277,9 @@ func (r *runner) handlers(p *Packet, sets [2]*eventHandlers) {
 			continue
 		}
 		for _, h := range set.list {
+			if h.take != nil && !h.take() {
+				continue
+			}
 			found = true
 			later = later || h.answers == answersItself
 			err := s.callPacket(h.run, p)
@@ -357,6 +360,7 @@ func (s *Socket) disconnected() {
 			s.report((*endContext)(s), "disconnect", err)
 		}
 	}
+	s.ns.release()
 }
 
 // callSocket calls a connection middleware or an OnConnect handler.

@@ -25,6 +25,24 @@
 // [Handle]) or without ([Namespace.OnPacket]), and get the socket with each event.
 // Sockets are addressed one by one, by room, or all together with a [Broadcast].
 //
+// [Server.Of] makes a namespace that stays; [Server.OfMatch] and [Server.OfFunc] make
+// a parent for namespaces that exist while somebody is in them. Middleware for HTTP
+// requests is a func(http.Handler) http.Handler around the Server, as for any handler.
+//
+// # Groups of handlers
+//
+// A group is a struct of yours: its methods are handlers, its fields what they need,
+// and one method registers them. It serves any number of namespaces, servers and
+// tests, and the compiler checks every signature:
+//
+//	type Lobby struct{ Users *UserStore }
+//
+//	func (l *Lobby) Register(to *socketio.Namespace) {
+//		to.OnConnect(l.connect)
+//		socketio.On(to, "say", l.say)
+//		socketio.Handle(to, "who", l.who)
+//	}
+//
 // # Concurrency
 //
 // Every function and method may be called from any goroutine and from any handler
@@ -62,7 +80,7 @@
 // that wait in its own handlers end with ErrInboundFull.
 //
 // Acknowledgements. A Call ends once: with the arguments, ctx's error,
-// ErrDisconnected, or ErrInboundFull.
+// ErrDisconnected, or ErrInboundFull. So does each of those that a [CallAll] waits for.
 //
 // Handlers. An error or a panic ends the handling of that one event. It is
 // reported to the hook of the namespace, to Options.OnError, or to the log, and
@@ -73,11 +91,11 @@
 // # Locks
 //
 // For those who change this package. The locks, each taken only by who holds none
-// behind it: stage.mu, the shards of the rooms index, conn.mu, those of the
-// session. Of two connections never both conn.mu are held. No lock is held while a
+// behind it: stage.mu, the shards of the rooms index, conn.mu, Server.mu, those of
+// the session. Of two connections never both conn.mu are held. No lock is held while a
 // handler, a hook or an encoder runs. The session may call Receiver.Closed
-// wherever it is called itself, so Closed takes nothing but conn.mu, and conn.mu is
-// not held while the session is called.
+// wherever it is called itself, so Closed takes nothing but conn.mu and Server.mu, and
+// conn.mu is not held while the session is called.
 //
 // Goroutines: handlers run on the goroutine that reads the connection (see
 // engineio.Turn); middleware, and what a socket's end leaves to do, on goroutines

@@ -9,6 +9,18 @@ func (s *Socket) Pending() int {
 	return len(s.calls)
 }
 
+// Waiting returns the number of calls that handlers of the socket's connection wait
+// for.
+func (s *Socket) Waiting() int {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	n := 0
+	for w := s.conn.calling; w != nil; w = w.next {
+		n++
+	}
+	return n
+}
+
 // Held returns what a socket's connection holds of events, and what it owes.
 func (s *Socket) Held() (packets, bytes, owed int) {
 	c := s.conn
@@ -41,4 +53,31 @@ const IdleSize = unsafe.Sizeof(conn{}) + unsafe.Sizeof(Socket{})
 func (s *Socket) Feed(message []byte) {
 	s.conn.Receive(message, false)
 	s.conn.Turn(nil)
+}
+
+// Users returns how many sockets hold a namespace that was made for a parent.
+func (n *Namespace) Users() int {
+	n.srv.mu.RLock()
+	defer n.srv.mu.RUnlock()
+	return n.users
+}
+
+// MadeFor returns how many namespaces a parent has.
+func (n *Namespace) MadeFor() int { return len(n.spread()) }
+
+// Asking returns how many names the socket's connection waits for.
+func (s *Socket) Asking() int {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return len(s.conn.asking)
+}
+
+// MaxLeft is how many namespaces a connection remembers to have been thrown out of.
+const MaxLeft = maxLeft
+
+// Left returns how many there are of these.
+func (s *Socket) Left() int {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return len(s.conn.left)
 }

@@ -44,6 +44,7 @@ type handler struct {
 	event   string
 	answers answerer
 	run     PacketHandler
+	take    func() bool // of a handler that runs once: whether this is the time; else nil
 }
 
 // eventHandlers are the handlers of one event. It is immutable.
@@ -72,30 +73,81 @@ type table struct {
 
 // handlerSet holds a table that is copied at each change.
 type handlerSet struct {
-	table atomic.Pointer[table] // nil = empty
+	// static
+	parent *handlerSet // whose handlers come first; nil for none
+
+	table  atomic.Pointer[table]  // nil = empty
+	merged atomic.Pointer[merged] // of the parent's table and this one; nil = not needed yet
 
 	mu sync.Mutex // held to change table
 }
 
+// merged is a table made of two, for as long as they are what it was made of.
+type merged struct{ first, second, both *table }
+
 // emptyTable stands for a set that nothing was registered with.
 var emptyTable = new(table) //nolint:gochecknoglobals // immutable
 
-// load returns what is registered now.
+// load returns what is registered now, here and with the parent.
 func (h *handlerSet) load() *table {
 	if h == nil {
 		return emptyTable
 	}
+	own := h.own()
+	if h.parent == nil {
+		return own
+	}
+	first := h.parent.load()
+	switch {
+	case own == emptyTable:
+		return first
+	case first == emptyTable:
+		return own
+	}
+	m := h.merged.Load()
+	if m == nil || m.first != first || m.second != own {
+		m = &merged{first: first, second: own, both: merge(first, own)}
+		h.merged.Store(m)
+	}
+	return m.both
+}
+
+// own returns what is registered here.
+func (h *handlerSet) own() *table {
 	if t := h.table.Load(); t != nil {
 		return t
 	}
 	return emptyTable
 }
 
+// merge returns a table of all that is in two, each list in that order.
+func merge(a, b *table) *table {
+	both := &table{
+		events:        maps.Clone(a.events),
+		use:           slices.Concat(a.use, b.use),
+		connect:       slices.Concat(a.connect, b.connect),
+		useEvent:      slices.Concat(a.useEvent, b.useEvent),
+		any:           slices.Concat(a.any, b.any),
+		anyOutgoing:   slices.Concat(a.anyOutgoing, b.anyOutgoing),
+		disconnecting: slices.Concat(a.disconnecting, b.disconnecting),
+		disconnect:    slices.Concat(a.disconnect, b.disconnect),
+		onError:       slices.Concat(a.onError, b.onError),
+	}
+	for event, more := range b.events {
+		list := more.list
+		if a := both.events[event]; a != nil {
+			list = slices.Concat(a.list, list)
+		}
+		both.setEvent(event, list)
+	}
+	return both
+}
+
 // change replaces the table by a copy that f has changed.
 func (h *handlerSet) change(f func(t *table)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t := *h.load()
+	t := *h.own()
 	f(&t)
 	h.table.Store(&t)
 }
@@ -129,13 +181,16 @@ func (h *handlerSet) addEvent(n *handler) (stop func()) {
 		}
 		t.setEvent(n.event, append(list, n))
 	})
-	return func() {
-		h.change(func(t *table) {
-			if old := t.events[n.event]; old != nil {
-				t.setEvent(n.event, slices.DeleteFunc(slices.Clone(old.list), func(x *handler) bool { return x == n }))
-			}
-		})
-	}
+	return func() { h.removeEvent(n) }
+}
+
+// removeEvent undoes addEvent; twice does no harm.
+func (h *handlerSet) removeEvent(n *handler) {
+	h.change(func(t *table) {
+		if old := t.events[n.event]; old != nil {
+			t.setEvent(n.event, slices.DeleteFunc(slices.Clone(old.list), func(x *handler) bool { return x == n }))
+		}
+	})
 }
 
 // setEvent puts list in place of an event's handlers, in a copy of the map.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -348,5 +349,46 @@ func TestRegistrationWhileEventsFlow(t *testing.T) {
 		}
 		wg.Wait()
 		synctest.Wait()
+	})
+}
+
+func TestOnceIsCalledOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, socketio.Options{}, func(t *testing.T, r *rig) {
+		var calls atomic.Int32
+		count := func(context.Context, *socketio.Socket, socketio.Args) error {
+			calls.Add(1)
+			return nil
+		}
+		const n = 20
+		clients := make([]*client, n)
+		for i := range clients {
+			clients[i], _ = r.socket()
+		}
+		socketio.Once(r.srv, "e", count)
+		for _, c := range clients {
+			c.send(`21["e"]`)
+		}
+		synctest.Wait()
+		equal(t, "calls for a namespace", calls.Load(), 1)
+		answers := 0
+		for _, c := range clients {
+			answers += len(c.in)
+		}
+		equal(t, "acknowledgements: nobody handled the others", answers, 1)
+
+		c, s := r.socket()
+		stop := socketio.Once(s, "mine", count)
+		stop()
+		c.send(`22["mine"]`)
+		c.nothing()
+		socketio.Once(s, "mine", func(ctx context.Context, s *socketio.Socket, a socketio.Args) error {
+			socketio.Once(s, "mine", count) // for the next one
+			return count(ctx, s, a)
+		})
+		c.send(`23["mine"]`, `24["mine"]`, `25["mine"]`)
+		c.expect("33[]", "34[]")
+		c.nothing()
+		equal(t, "calls in all", calls.Load(), 3)
 	})
 }

@@ -11,6 +11,9 @@ import (
 // name, several over one connection. All its methods may be called from any
 // goroutine and from any handler.
 //
+// Of OfMatch and OfFunc it is a parent: without sockets of its own, it stands for all
+// namespaces that were made for it, in everything that can be said to a Namespace.
+//
 // Every registration returns the function that undoes it; calling that twice does
 // no harm. HandlerSet says when a registration counts from.
 type Namespace struct {
@@ -19,15 +22,26 @@ type Namespace struct {
 	name  string
 	index *adapter.Index[*Socket]
 
+	pattern   *pattern      // of a parent, else nil
+	parent    *Namespace    // that it was made for; nil if Of made it for nobody
+	announced chan struct{} // closed when the OnNamespace hooks have run; nil if there were none
+
 	handlers    handlerSet
-	concurrency atomic.Int32 // events of one socket at once
+	concurrency atomic.Int32  // events of one socket at once; 0 = as the parent
+	nextCall    atomic.Uint64 // id of the next event that asks for acknowledgements
+
+	// guarded by srv.mu
+	users int  // sockets, from their CONNECT to the end of their handlers; counted for parents only
+	kept  bool // Of was asked for it
 }
 
 // newNamespace returns a namespace without handlers.
-func newNamespace(srv *Server, name string) *Namespace {
-	n := &Namespace{srv: srv, name: name}
+func newNamespace(srv *Server, name string, parent *Namespace) *Namespace {
+	n := &Namespace{srv: srv, name: name, parent: parent}
+	if parent != nil {
+		n.handlers.parent = &parent.handlers
+	}
 	n.index = adapter.NewIndex[*Socket](adapter.Options{Hooks: srv.opts.Rooms.of(n)})
-	n.concurrency.Store(1)
 	return n
 }
 
@@ -35,16 +49,32 @@ func newNamespace(srv *Server, name string) *Namespace {
 func (n *Namespace) Name() string { return n.name }
 
 // Len returns the number of sockets in the namespace.
-func (n *Namespace) Len() int { return n.index.Len() }
+func (n *Namespace) Len() int {
+	sum := 0
+	for _, n := range n.spread() {
+		sum += n.index.Len()
+	}
+	return sum
+}
 
 // RoomLen returns the number of sockets in a room.
-func (n *Namespace) RoomLen(room string) int { return n.index.RoomLen(room) }
+func (n *Namespace) RoomLen(room string) int {
+	sum := 0
+	for _, n := range n.spread() {
+		sum += n.index.RoomLen(room)
+	}
+	return sum
+}
 
 // Socket returns the socket with that id, or nil if there is none in this
 // namespace on this server.
 func (n *Namespace) Socket(id string) *Socket {
-	s, _ := n.index.Get(id)
-	return s
+	for _, n := range n.spread() {
+		if s, ok := n.index.Get(id); ok {
+			return s
+		}
+	}
+	return nil
 }
 
 // handlerSet implements HandlerSet.
@@ -125,8 +155,18 @@ func (n *Namespace) OnError(h ErrorHandler) (stop func()) {
 
 // Concurrency lets up to k events of one socket be handled at once; they start in
 // order of arrival. It is 1 unless set, and k below 1 means 1. OnConnect and
-// disconnect handlers still run alone.
+// disconnect handlers still run alone. A namespace that has not set it does as its
+// parent.
 func (n *Namespace) Concurrency(k int) { n.concurrency.Store(int32(min(max(k, 1), 1<<16))) }
+
+// limit returns what Concurrency has set.
+func (n *Namespace) limit() int32 {
+	k := n.concurrency.Load()
+	if k == 0 && n.parent != nil {
+		k = n.parent.concurrency.Load()
+	}
+	return max(k, 1)
+}
 
 // everyone returns the operator for all sockets.
 func (n *Namespace) everyone() Broadcast { return Broadcast{ns: n} }

@@ -3,11 +3,8 @@ package socketio
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
-	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/sockeye-io/sockeye/engineio"
 	"github.com/sockeye-io/sockeye/internal/wheel"
@@ -36,9 +33,12 @@ type Server struct {
 	runners  sync.Pool // of *runner
 	queues   sync.Pool // of *queue
 
-	namespaces atomic.Pointer[map[string]*Namespace] // never changed, but copied
+	mu sync.RWMutex // a leaf: below conn.mu
 
-	mu sync.Mutex // held to change namespaces
+	// guarded by mu, as what a Namespace says to be
+	namespaces  map[string]*Namespace      // without parents
+	parents     []*Namespace               // in order of registration; copied at each change
+	onNamespace []*entry[func(*Namespace)] // copied at each change
 }
 
 // NewServer returns a server. An error names all faults of the options at once.
@@ -53,7 +53,7 @@ func NewServer(o Options) (*Server, error) {
 	srv := &Server{opts: o, engine: engine, wheel: wheel.New(0)}
 	srv.hardLimit = o.InboundBytes + hardLimitPayloads*orDefault(o.Engine.MaxPayload, engineio.DefaultMaxPayload)
 	srv.life, srv.end = context.WithCancel(context.Background())
-	srv.namespaces.Store(&map[string]*Namespace{})
+	srv.namespaces = make(map[string]*Namespace)
 	srv.Namespace = srv.Of("/")
 	engine.Bind(srv.newConn)
 	return srv, nil
@@ -74,33 +74,6 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Engine returns the Engine.IO server below, for its sessions and figures. Its
 // Bind must not be called.
 func (srv *Server) Engine() *engineio.Server { return srv.engine }
-
-// Of returns the namespace of that name, which it makes if there is none yet; a
-// missing "/" in front is added. Clients can join it from then on.
-func (srv *Server) Of(name string) *Namespace {
-	if !strings.HasPrefix(name, "/") {
-		name = "/" + name
-	}
-	if ns := (*srv.namespaces.Load())[name]; ns != nil {
-		return ns
-	}
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	old := *srv.namespaces.Load()
-	if ns := old[name]; ns != nil {
-		return ns
-	}
-	ns := newNamespace(srv, name)
-	all := maps.Clone(old)
-	all[name] = ns
-	srv.namespaces.Store(&all)
-	return ns
-}
-
-// namespace returns the namespace of exactly that name, or nil.
-func (srv *Server) namespace(name []byte) *Namespace {
-	return (*srv.namespaces.Load())[string(name)]
-}
 
 // Shutdown refuses new connections, closes those that are open, and waits until
 // every handler and every goroutine of the server has ended. Sockets end with

@@ -3,6 +3,7 @@ package socketio
 import (
 	"bytes"
 	"context"
+	"sync/atomic"
 
 	"github.com/sockeye-io/sockeye"
 )
@@ -31,8 +32,30 @@ type ArgsUnmarshaler interface{ UnmarshalArgs(args Args) error }
 // writes it. Several handlers of one event run in order of registration; each gets
 // a value of its own.
 func On[T any](r HandlerSet, ev sockeye.Event[T], h func(context.Context, *Socket, T) error) (stop func()) {
+	return r.handlerSet().addEvent(onHandler(ev, h))
+}
+
+// Once is On for a handler that is removed when it is called for the first time. It
+// is called once in all, whichever socket of a namespace the event comes from and
+// however many come at the same time; on a Socket it is called once for that one.
+func Once[T any](r HandlerSet, ev sockeye.Event[T], h func(context.Context, *Socket, T) error) (stop func()) {
+	n := onHandler(ev, h)
+	var taken atomic.Bool
+	set := r.handlerSet()
+	n.take = func() bool {
+		first := taken.CompareAndSwap(false, true)
+		if first {
+			set.removeEvent(n)
+		}
+		return first
+	}
+	return set.addEvent(n)
+}
+
+// onHandler returns the untyped form of a handler.
+func onHandler[T any](ev sockeye.Event[T], h func(context.Context, *Socket, T) error) *handler {
 	decode := argsDecoder[T]()
-	return r.handlerSet().addEvent(&handler{
+	return &handler{
 		event: string(ev),
 		run: func(ctx context.Context, s *Socket, p *Packet) error {
 			var v T
@@ -41,7 +64,7 @@ func On[T any](r HandlerSet, ev sockeye.Event[T], h func(context.Context, *Socke
 			}
 			return h(ctx, s, v)
 		},
-	})
+	}
 }
 
 // Handle is On for an event whose acknowledgement is the handler's result: R as
