@@ -244,6 +244,17 @@ func TestVersion2ClosedWhileItOpens(t *testing.T) {
 			c.expect("0", "1")
 			c.closed()
 			equal(t, "reason", <-ended, socketio.ReasonServerDisconnect)
+			p := &poller{r: r, query: "EIO=3&transport=polling"}
+			open := p.get()
+			equal(t, "OPEN", open[:5], `118:0`)
+			p.query += "&sid=" + strings.Split(open, `"`)[3]
+			rest := p.get()
+			if strings.HasSuffix(rest, "2:40") {
+				rest += p.get()
+			}
+			equal(t, "the rest", rest, "2:402:41")
+			equal(t, "goodbye", p.get(), "1:1")
+			equal(t, "reason", <-ended, socketio.ReasonServerDisconnect)
 		}
 	})
 }
