@@ -134,6 +134,11 @@ func (s *Session) WritePrepared(p *Prepared, o WriteOptions) error {
 	return s.wrote(s.queue.WriteMessage(p, o.Volatile))
 }
 
+// WriteUnit queues prepared messages, all or none, whatever Options.OutboundLimit:
+// what they add is not held against it until it has been sent. It is for what a
+// client that comes back has missed. The result is nil or ErrClosed.
+func (s *Session) WriteUnit(ps []*Prepared) error { return s.queue.WriteUnit(ps) }
+
 // wrote closes the session if a write found its queue full, on a goroutine of
 // its own: the writer may hold locks that the receiver's Closed wants.
 func (s *Session) wrote(err error) error {

@@ -95,16 +95,20 @@ func BenchmarkEmit(b *testing.B) {
 // A broadcast to 10,000 members, all but the network.
 func BenchmarkBroadcast10000(b *testing.B) {
 	const members = 10_000
-	for _, target := range []string{"everyone", "room"} {
+	for _, target := range []string{"everyone", "room", "room with recovery"} {
 		b.Run(target, func(b *testing.B) {
-			r, on := drainedRig(b, socketio.Options{})
+			o := socketio.Options{}
+			if target == "room with recovery" {
+				o = recovering(socketio.Recovery{})
+			}
+			r, on := drainedRig(b, o)
 			for range members {
 				_, s := r.socket()
 				s.Join("room")
 			}
 			on.Store(true)
 			to := socketio.Emitter(r.srv)
-			if target == "room" {
+			if target != "everyone" {
 				to = r.srv.To("room")
 			}
 			payload := strings.Repeat("x", 128)
@@ -132,34 +136,42 @@ func BenchmarkConnectAndLeave(b *testing.B) {
 	}
 }
 
-// A broadcast allocates the same however many members it has.
+// A broadcast allocates the same however many members it has, with recovery too.
 func TestBroadcastAllocatesNothingPerMember(t *testing.T) {
-	allocs := func(members int) (n float64) {
-		synctest.Test(t, func(t *testing.T) {
-			o := socketio.Options{Engine: engineio.Options{OutboundLimit: 1 << 30}}
-			r := start(t, o, func(l net.Listener) net.Listener { return l })
-			clients := make([]*client, members)
-			for i := range clients {
-				var s *socketio.Socket
-				clients[i], s = r.socket()
-				s.Join("room")
+	for name, recovery := range map[string]*socketio.Recovery{"without recovery": nil, "with recovery": {}} {
+		t.Run(name, func(t *testing.T) {
+			one, many := broadcastAllocs(t, 1, recovery), broadcastAllocs(t, 100, recovery)
+			if many > one+10 {
+				t.Errorf("%v allocations for 100 members, %v for one", many, one)
 			}
-			for _, c := range clients {
-				c.nc.Freeze() // what is written stays in the queues from here on
-			}
-			for range 4 {
-				must(t, r.srv.Emit("fill", strings.Repeat("x", 100_000)))
-				synctest.Wait()
-			}
-			n = testing.AllocsPerRun(20, func() { must(t, r.srv.To("room").Emit("msg", "x", 1)) })
-			for _, c := range clients {
-				c.nc.Thaw()
-			}
+			t.Logf("%v allocations", one)
 		})
-		return n
 	}
-	one, many := allocs(1), allocs(100)
-	if many > one+10 {
-		t.Errorf("%v allocations for 100 members, %v for one", many, one)
-	}
+}
+
+// broadcastAllocs counts the allocations of a broadcast.
+func broadcastAllocs(t *testing.T, members int, recovery *socketio.Recovery) (n float64) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o := socketio.Options{Recovery: recovery, Engine: engineio.Options{OutboundLimit: 1 << 30}}
+		r := start(t, o, func(l net.Listener) net.Listener { return l })
+		clients := make([]*client, members)
+		for i := range clients {
+			var s *socketio.Socket
+			clients[i], s = r.socket()
+			s.Join("room")
+		}
+		for _, c := range clients {
+			c.nc.Freeze() // what is written stays in the queues from here on
+		}
+		for range 4 {
+			must(t, r.srv.Emit("fill", strings.Repeat("x", 100_000)))
+			synctest.Wait()
+		}
+		n = testing.AllocsPerRun(20, func() { must(t, r.srv.To("room").Emit("msg", "x", 1)) })
+		for _, c := range clients {
+			c.nc.Thaw()
+		}
+	})
+	return n
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/sockeye-io/sockeye/adapter"
 	"github.com/sockeye-io/sockeye/engineio"
-	"github.com/sockeye-io/sockeye/socketio/siowire"
 )
 
 // Broadcast names the sockets that something is to be done to. It is an immutable
@@ -94,18 +93,25 @@ func (b Broadcast) emit(event string, args []any) error {
 	srv := b.ns.srv
 	e := srv.encoder()
 	defer e.release()
-	if err := e.encode(siowire.Header{Type: siowire.Event, Namespace: b.ns.name}, event, args); err != nil {
+	if err := e.encodeEvent(b.ns, event, args); err != nil {
 		return err
 	}
 	watched := len(b.ns.handlers.load().anyOutgoing) > 0
 	var targets []*Socket
-	f := srv.engine.NewFanout(e.prepare(b.plain), engineio.WriteOptions{Volatile: b.volatile})
-	b.ns.index.Each(b.target(), func(_ string, s *Socket) {
+	var f engineio.Fanout
+	o := engineio.WriteOptions{Volatile: b.volatile, Plain: b.plain}
+	add := func(_ string, s *Socket) {
 		f.Add(s.conn.sess)
 		if watched {
 			targets = append(targets, s)
 		}
-	})
+	}
+	if r := b.ns.recovery; r != nil {
+		r.broadcast(b, e, o, &f, add)
+	} else {
+		f = srv.engine.NewFanout(e.prepare(b.plain), o)
+		b.ns.index.Each(b.target(), add)
+	}
 	f.Done()
 	for _, s := range targets {
 		if err := s.watchOutgoing(e); err != nil {

@@ -27,13 +27,19 @@ type stage struct {
 	over    bool // accepted: the rest is with the index and the session
 	refused bool // by Disconnect
 	rooms   []string
-	held    []*engineio.Prepared // emitted, to follow the CONNECT packet
-	bytes   int                  // in held
+	held    []held // emitted, to follow the CONNECT packet
+	bytes   int    // in held
+}
+
+// held is an event that is held back.
+type held struct {
+	e *encoder
+	o engineio.WriteOptions
 }
 
 // hold keeps an encoded packet back, and reports false if the socket has been
 // accepted meanwhile.
-func (st *stage) hold(e *encoder, o engineio.WriteOptions) (held bool, err error) {
+func (st *stage) hold(e *encoder, o engineio.WriteOptions) (kept bool, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.over {
@@ -44,7 +50,7 @@ func (st *stage) hold(e *encoder, o engineio.WriteOptions) (held bool, err error
 		return true, fmt.Errorf("%w: more than %d bytes emitted before it", ErrNotConnected, maxHeldBytes)
 	}
 	st.bytes += size
-	st.held = append(st.held, e.prepare(o.Plain))
+	st.held = append(st.held, held{e: e.clone(), o: o})
 	return true, nil
 }
 
@@ -106,13 +112,13 @@ func (c *conn) connect(p *siowire.Packet) error {
 	return c.enter(ns, auth)
 }
 
-// enter begins to connect a socket to a namespace.
+// enter begins to connect a socket to a namespace; auth is nil if there is none.
 func (c *conn) enter(ns *Namespace, auth *Raw) error {
 	s, use, err := c.link(ns, auth, false)
 	switch {
 	case s == nil:
 		return err
-	case len(use) == 0:
+	case s.stage.Load() == nil:
 		s.accept()
 	default:
 		c.srv.engine.Go(func() { s.admit(use) })
@@ -124,9 +130,12 @@ func (c *conn) enter(ns *Namespace, auth *Raw) error {
 // middleware that it has to pass. The socket is nil if the connection takes none: it
 // closes, or this is a second CONNECT.
 func (c *conn) link(ns *Namespace, auth *Raw, asked bool) (*Socket, []*entry[Middleware], error) {
-	s := &Socket{id: c.socketID(ns), ns: ns, conn: c, auth: auth}
+	s := &Socket{id: c.socketID(ns), ns: ns, conn: c}
+	if auth != nil || ns.recovery != nil {
+		s.brought = newBrought(auth)
+	}
 	use := ns.handlers.load().use
-	if len(use) > 0 {
+	if len(use) > 0 || ns.recovery != nil { // it may take a while
 		s.stage.Store(new(stage))
 	}
 	c.mu.Lock()
@@ -145,9 +154,15 @@ func (c *conn) link(ns *Namespace, auth *Raw, asked bool) (*Socket, []*entry[Mid
 	return s, use, nil
 }
 
-// admit runs the connection middleware, in order, and then accepts or refuses. It
-// runs on a goroutine of its own.
+// admit finds what the client comes back to, runs the connection middleware, in
+// order, and then accepts or refuses. It runs on a goroutine of its own.
 func (s *Socket) admit(use []*entry[Middleware]) {
+	if r := s.ns.recovery; r != nil {
+		r.claim(s)
+		if r.opts.SkipMiddlewares && s.Recovered() {
+			use = nil
+		}
+	}
 	err := s.middleware(use)
 	if err == nil {
 		s.accept()
@@ -192,7 +207,7 @@ func (s *Socket) accept() {
 	h := siowire.Header{Type: siowire.Connect, Namespace: s.ns.name}
 	var reply any
 	if !s.conn.isV2() {
-		reply = connectReply{SID: s.id}
+		reply = connectReply{SID: s.id, PID: s.ns.recovery.pid(s)}
 	}
 	if err := e.encodeValue(h, reply); err != nil {
 		s.report(s.Context(), "connect", err)
@@ -210,12 +225,7 @@ func (s *Socket) accept() {
 		}
 		rooms = st.rooms
 	}
-	accepted := false
-	err := s.ns.index.Add(s.id, s, rooms, func() {
-		if accepted = s.open(); accepted {
-			s.greet(e, st)
-		}
-	})
+	accepted, err := s.enlist(e, st, rooms)
 	if st != nil {
 		st.over, st.rooms, st.held = true, nil, nil
 		st.mu.Unlock()
@@ -227,7 +237,6 @@ func (s *Socket) accept() {
 		s.refuse(errorBody{Message: internalError})
 		return
 	case !accepted:
-		s.ns.index.Remove(s.id)
 		return
 	}
 	c := s.conn
@@ -237,6 +246,23 @@ func (s *Socket) accept() {
 	c.joinedLocked()
 	c.listLocked(s)
 	c.mu.Unlock()
+}
+
+// enlist makes the socket a member of its namespace and greets its client, unless
+// that has gone. The lock of the stage, if there is one, is held.
+func (s *Socket) enlist(e *encoder, st *stage, rooms []string) (accepted bool, err error) {
+	if r := s.ns.recovery; r != nil {
+		return r.enlist(s, e, st)
+	}
+	err = s.ns.index.Add(s.id, s, rooms, func() {
+		if accepted = s.open(); accepted {
+			s.greet(e, st)
+		}
+	})
+	if err == nil && !accepted {
+		s.ns.index.Remove(s.id)
+	}
+	return accepted, err
 }
 
 // open moves the socket to stateConnected, unless its connection has gone. Events
@@ -255,6 +281,7 @@ func (s *Socket) open() bool {
 // connectReply is the payload of the server's CONNECT packet.
 type connectReply struct {
 	SID string `json:"sid"`
+	PID string `json:"pid,omitzero"` // with Options.Recovery
 }
 
 // greet queues CONNECT, which is in e, and what was held back. A session that does
@@ -262,8 +289,8 @@ type connectReply struct {
 func (s *Socket) greet(e *encoder, st *stage) {
 	_ = e.write(s.conn.sess, engineio.WriteOptions{})
 	if st != nil {
-		for _, p := range st.held {
-			_ = s.conn.sess.WritePrepared(p, engineio.WriteOptions{})
+		for _, h := range st.held {
+			_ = h.e.write(s.conn.sess, engineio.WriteOptions{Plain: h.o.Plain})
 		}
 	}
 }
@@ -272,6 +299,9 @@ func (s *Socket) greet(e *encoder, st *stage) {
 func (s *Socket) refuse(why errorBody) {
 	if st := s.stage.Load(); st != nil {
 		st.refuse()
+	}
+	if r := s.ns.recovery; r != nil {
+		r.release(s, !s.gone())
 	}
 	s.end(ReasonServerDisconnect, nil)
 	s.conn.sendRefusal(s.ns.name, why, s.conn.isV2())

@@ -5,13 +5,16 @@ import "github.com/sockeye-io/sockeye/engineio"
 // Reason says why a socket ended. Those that Node.js has too are its strings.
 type Reason = engineio.Reason
 
-// The reasons for which a socket ends: the first two are of this package, the
+// The reasons for which a socket ends: the first three are of this package, the
 // others those of its connection.
 const (
 	// ReasonClientDisconnect: the client left the namespace and keeps the connection.
 	ReasonClientDisconnect Reason = "client namespace disconnect"
 	// ReasonServerDisconnect: Socket.Disconnect or Socket.Close was called.
 	ReasonServerDisconnect Reason = "server namespace disconnect"
+	// ReasonReplaced: the client has come back on another connection before this one's
+	// end was noticed (Options.Recovery). Node.js has no such reason.
+	ReasonReplaced Reason = "replaced"
 	// ReasonTransportClose: the client closed the connection.
 	ReasonTransportClose = engineio.ReasonTransportClose
 	// ReasonTransportError: the connection failed.
@@ -39,7 +42,16 @@ type Disconnect struct {
 // that had arrived before are still handled.
 func fromClient(r Reason) bool {
 	switch r {
-	case ReasonClientDisconnect, ReasonTransportClose, ReasonTransportError, ReasonPingTimeout:
+	case ReasonClientDisconnect, ReasonReplaced, ReasonTransportClose, ReasonTransportError, ReasonPingTimeout:
+		return true
+	}
+	return false
+}
+
+// recoverable reports whether a client can come back to a socket that has ended.
+func recoverable(r Reason) bool {
+	switch r {
+	case ReasonTransportClose, ReasonTransportError, ReasonPingTimeout, ReasonForcedClose, ReasonShutdown, ReasonSlowConsumer:
 		return true
 	}
 	return false

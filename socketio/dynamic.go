@@ -27,7 +27,8 @@ type pattern struct {
 // OfMatch returns a parent for all namespaces whose names match the expression,
 // which is asked with the "/" in front and has to name ^ and $ itself. They are made
 // when the first client asks for one, and go with the last: their rooms are empty
-// then, and what was registered with such a namespace itself goes too.
+// then, and what was registered with such a namespace itself goes too. With
+// Options.Recovery that is when nobody can come back to it any more.
 //
 // Handlers and middleware of the parent count for all its namespaces, the existing
 // ones included, and run before those of the namespace itself. Emit, To and all
@@ -186,7 +187,17 @@ func (n *Namespace) isAnnounced() bool {
 	}
 }
 
-// release takes back what hold and ask gave, and removes a parent's namespace with
+// retain holds the namespace until release.
+func (n *Namespace) retain() {
+	if n.parent == nil {
+		return
+	}
+	n.srv.mu.Lock()
+	defer n.srv.mu.Unlock()
+	n.users++
+}
+
+// release takes back what hold, ask and retain gave, and removes a parent's namespace with
 // its last user. Srv.mu is a leaf, so this may be called wherever conn.mu may be
 // taken.
 func (n *Namespace) release() {
@@ -369,12 +380,7 @@ func (c *conn) connectAsked(ctx context.Context, name string, n *Namespace, auth
 		}
 	}
 	s, use, _ := c.link(n, auth, true) // cannot be a second one
-	switch {
-	case s == nil:
-	case len(use) == 0:
-		s.accept()
-		c.run(nil)
-	default:
+	if s != nil {
 		s.admit(use)
 	}
 }

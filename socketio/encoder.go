@@ -18,6 +18,7 @@ type encoder struct {
 	srv         *Server
 	head        []byte
 	attachments [][]byte
+	marked      bool // it has a mark for its offset, or an offset: see recoverer
 }
 
 // encoder borrows an encoder.
@@ -30,7 +31,7 @@ func (srv *Server) encoder() *encoder {
 
 // release gives the encoder back.
 func (e *encoder) release() {
-	e.attachments = nil
+	e.attachments, e.marked = nil, false
 	if cap(e.head) <= keepEncoder {
 		e.head = e.head[:0]
 		e.srv.encoders.Put(e)
@@ -41,6 +42,27 @@ func (e *encoder) release() {
 func (e *encoder) encode(h siowire.Header, event string, args []any) (err error) {
 	e.head, e.attachments, err = e.srv.opts.Parser.AppendArgs(e.head[:0], h, event, args)
 	return err
+}
+
+// encodeEvent encodes an event that is to have an offset if there is recovery.
+func (e *encoder) encodeEvent(n *Namespace, event string, args []any) error {
+	if r := n.recovery; r != nil {
+		e.marked = true
+		args = append(slices.Clip(args), r.mark)
+	}
+	return e.encode(siowire.Header{Type: siowire.Event, Namespace: n.name}, event, args)
+}
+
+// stamp writes an offset over the mark.
+func (e *encoder) stamp(mark string, offset []byte) {
+	copy(e.head[bytes.LastIndex(e.head, []byte(mark)):], offset)
+}
+
+// clone returns a copy that is not borrowed.
+func (e *encoder) clone() *encoder {
+	c := *e
+	c.head = bytes.Clone(e.head)
+	return &c
 }
 
 // encodeValue encodes a packet of another type.
@@ -77,10 +99,8 @@ func (e *encoder) write(sess *engineio.Session, o engineio.WriteOptions) error {
 // prepare returns the packet for any number of sessions, plain or with a
 // compressed form besides.
 func (e *encoder) prepare(plain bool) *engineio.Prepared {
-	if plain {
-		return engineio.Prepare(e.messages())
-	}
-	return e.srv.engine.Prepare(e.messages())
+	text, binary := e.messages()
+	return e.srv.prepare(text, binary, plain)
 }
 
 // packet returns the packet as its receiver would see it, for handlers that watch
@@ -96,6 +116,9 @@ func (e *encoder) packet(s *Socket) (*Packet, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if e.marked {
+		w.Args = w.Args.First(w.Args.Len() - 1)
 	}
 	return &Packet{socket: s, event: string(w.Name), args: w.Args}, nil
 }

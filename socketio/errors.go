@@ -34,6 +34,8 @@ var (
 	errNotJoined     = errors.New("packet for a namespace that is not joined")
 	errSecondConnect = errors.New("second CONNECT for a namespace")
 	errClientError   = errors.New("CONNECT_ERROR from a client")
+	errLostHistory   = errors.New("missed events were dropped while the client came back")
+	errReplaced      = errors.New("the client came back on another connection")
 	errNoNamespace   = errors.New("no namespace joined within Options.ConnectTimeout")
 )
 

@@ -81,3 +81,15 @@ func (s *Socket) Left() int {
 	defer s.conn.mu.Unlock()
 	return len(s.conn.left)
 }
+
+// OffsetSize is the length of an offset.
+const OffsetSize = offsetSize
+
+// Kept returns how many events and sessions the namespace keeps for clients that
+// come back, those of connected clients included.
+func (n *Namespace) Kept() (events, sessions, away int) {
+	r := n.recovery
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.log.entries) - r.log.head, len(r.seats), r.away
+}

@@ -22,6 +22,7 @@ type Namespace struct {
 	name  string
 	index *adapter.Index[*Socket]
 
+	recovery  *recoverer    // nil unless it is on
 	pattern   *pattern      // of a parent, else nil
 	parent    *Namespace    // that it was made for; nil if Of made it for nobody
 	announced chan struct{} // closed when the OnNamespace hooks have run; nil if there were none
@@ -42,6 +43,7 @@ func newNamespace(srv *Server, name string, parent *Namespace) *Namespace {
 		n.handlers.parent = &parent.handlers
 	}
 	n.index = adapter.NewIndex[*Socket](adapter.Options{Hooks: srv.opts.Rooms.of(n)})
+	n.recovery = newRecoverer(n)
 	return n
 }
 

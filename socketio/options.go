@@ -69,6 +69,10 @@ type Options struct {
 	// Rooms is told what happens to rooms. What is left nil costs nothing.
 	Rooms RoomHooks
 
+	// Recovery, if it is not nil, lets clients that lose their connection go on
+	// where it ended.
+	Recovery *Recovery
+
 	// Logger takes what nobody else is told. Nil means slog.Default().
 	Logger *slog.Logger
 }
@@ -93,6 +97,10 @@ func (o Options) withDefaults() (Options, error) {
 	o.InboundBytes = orDefault(o.InboundBytes, defaultInboundBytes)
 	if o.Parser == nil {
 		o.Parser = siowire.JSON()
+	}
+	var err error
+	if o.Recovery, err = o.Recovery.withDefaults(&o); err != nil {
+		faults = append(faults, err)
 	}
 	if o.AckError == nil {
 		o.AckError = defaultAckError

@@ -25,7 +25,8 @@ type Socket struct {
 	id   string
 	ns   *Namespace
 	conn *conn
-	auth *Raw // nil unless the client sent one
+
+	brought *brought // nil unless there is something in it
 
 	// set once or seldom: 24 bytes
 	ended atomic.Pointer[DisconnectedError] // not nil in stateEnded
@@ -76,8 +77,8 @@ func (s *Socket) Transport() string { return s.conn.sess.Transport() }
 // Handshake returns what the client brought along. It must not be changed.
 func (s *Socket) Handshake() Handshake {
 	h := Handshake{Handshake: s.conn.sess.Handshake()}
-	if s.auth != nil {
-		h.Auth = *s.auth
+	if s.brought != nil {
+		h.Auth = s.brought.auth
 	}
 	return h
 }
@@ -121,8 +122,7 @@ func (s *Socket) Emit(event string, args ...any) error {
 func (s *Socket) emit(event string, args []any, o engineio.WriteOptions) error {
 	e := s.conn.srv.encoder()
 	defer e.release()
-	h := siowire.Header{Type: siowire.Event, Namespace: s.ns.name}
-	if err := e.encode(h, event, args); err != nil {
+	if err := e.encodeEvent(s.ns, event, args); err != nil {
 		return err
 	}
 	if err := s.watchOutgoing(e); err != nil {
@@ -159,6 +159,9 @@ func (s *Socket) write(e *encoder, o engineio.WriteOptions) error {
 			return err
 		}
 	}
+	if e.marked {
+		return s.writeError(s.ns.recovery.emit(s, e, o))
+	}
 	return s.writeError(e.write(s.conn.sess, o))
 }
 
@@ -179,7 +182,11 @@ func (s *Socket) Join(rooms ...string) {
 	if st := s.stage.Load(); st != nil && st.join(rooms) {
 		return
 	}
-	if !s.gone() {
+	switch r := s.ns.recovery; {
+	case s.gone():
+	case r != nil:
+		r.join(s, rooms)
+	default:
 		s.ns.index.Join(s.id, rooms...)
 	}
 }
@@ -190,7 +197,11 @@ func (s *Socket) Leave(rooms ...string) {
 	if st := s.stage.Load(); st != nil && st.leave(rooms) {
 		return
 	}
-	s.ns.index.Leave(s.id, rooms...)
+	if r := s.ns.recovery; r != nil {
+		r.leave(s, rooms)
+	} else {
+		s.ns.index.Leave(s.id, rooms...)
+	}
 }
 
 // Rooms returns the rooms that the socket is in, the one of its own id first, then
@@ -202,8 +213,10 @@ func (s *Socket) Rooms() []string {
 			return rooms
 		}
 	}
-	if rooms, ok := s.ns.index.Rooms(s.id); ok {
-		return rooms
+	if r := s.ns.recovery; r == nil || r.owns(s) {
+		if rooms, ok := s.ns.index.Rooms(s.id); ok {
+			return rooms
+		}
 	}
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -333,11 +346,17 @@ func (s *Socket) end(reason Reason, err error) (wasConnected bool) {
 // leaveRooms takes an ended socket out of the rooms index, and keeps what it was
 // in, and lets the disconnect handlers run behind what is handled already.
 func (s *Socket) leaveRooms() {
-	rooms, _ := s.ns.index.Remove(s.id)
 	c := s.conn
+	if r := s.ns.recovery; r != nil {
+		r.end(s, s.ended.Load().Reason)
+	} else {
+		rooms, _ := s.ns.index.Remove(s.id)
+		c.mu.Lock()
+		s.rooms = rooms
+		c.mu.Unlock()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.rooms = rooms
 	s.doEnd = true
 	c.listLocked(s)
 }

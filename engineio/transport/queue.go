@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -30,7 +31,9 @@ const GatherSize = 64 << 10
 type Queue struct {
 	// Static after Init.
 	flusher *Flusher
-	limit   int
+	limit   int32
+
+	deflates atomic.Bool // set once: the peer takes compressed messages
 
 	// Guarded by the flusher while scheduled is set, unused otherwise.
 	next *Queue
@@ -41,19 +44,18 @@ type Queue struct {
 	segs      segments
 	bytes     int   // queued and not yet written
 	corked    int32 // turns under way
+	exempt    int32 // of bytes, at most: not held against the limit
 	scheduled bool  // in the flusher's list, or in a fan-out's
 	writing   bool  // somebody has the writer role
 	stalled   bool  // bytes wait for the peer itself: volatile packets are dropped
 	finishing bool  // nothing more may be appended; the drainer ends when empty
 	closed    bool
 	dialect   Dialect // static: it stands here for the size
-
-	deflates atomic.Bool // set once: the peer takes compressed messages
 }
 
-// Init prepares a queue. Limit is its bound in bytes.
+// Init prepares a queue. Limit is its bound in bytes, at most 2 GB.
 func (q *Queue) Init(f *Flusher, limit int) {
-	q.flusher, q.limit = f, limit
+	q.flusher, q.limit = f, int32(min(limit, math.MaxInt32))
 }
 
 // Speak sets the dialect of the queue's peer, DialectV4 unless it is called. It is
@@ -128,6 +130,33 @@ func (q *Queue) WriteMessage(m *Message, volatile bool) error {
 	q.addLocked(m)
 	q.grownLocked(len(m.frames))
 	return nil
+}
+
+// WriteUnit appends prepared messages, all or none, whatever the bound: what they
+// add is not held against it until they have been written. It returns nil or
+// ErrClosed.
+func (q *Queue) WriteUnit(ms []*Message) error {
+	q.mu.Lock()
+	if q.closed || q.finishing {
+		q.mu.Unlock()
+		return ErrClosed
+	}
+	size := 0
+	for _, m := range ms {
+		m = q.formOf(m)
+		q.addLocked(m)
+		size += len(m.frames)
+	}
+	q.exempt = int32(min(int(q.exemptLocked())+size, math.MaxInt32))
+	q.grownLocked(size)
+	return nil
+}
+
+// exemptLocked returns how many of the queued bytes are not held against the
+// limit.
+func (q *Queue) exemptLocked() int32 {
+	q.exempt = int32(min(int(q.exempt), q.bytes))
+	return q.exempt
 }
 
 // offer is WriteMessage for a fan-out: it reports whether the queue must be
@@ -236,7 +265,8 @@ func (q *Queue) admitLocked(size int, volatile, drain bool) (drop bool, err erro
 	if size == 0 || (volatile && q.stalled) {
 		return true, nil
 	}
-	if q.bytes == 0 || q.bytes+size <= q.limit {
+	counted, limit := q.bytes-int(q.exemptLocked()), int(q.limit)
+	if counted == 0 || counted+size <= limit {
 		return false, nil
 	}
 	if drain && !q.stalled && !q.writing && q.drainer != nil {
@@ -249,11 +279,11 @@ func (q *Queue) admitLocked(size int, volatile, drain bool) (drop bool, err erro
 			return false, ErrClosed
 		}
 	}
-	allowed := q.limit
 	if !q.stalled {
-		allowed *= 2
+		limit *= 2
 	}
-	if q.bytes == 0 || q.bytes+size <= allowed {
+	counted = q.bytes - int(q.exemptLocked())
+	if counted == 0 || counted+size <= limit {
 		return false, nil
 	}
 	if volatile {

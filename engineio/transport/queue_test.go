@@ -348,6 +348,14 @@ func TestLimits(t *testing.T) {
 			[]step{{500, false, nil, 500}, {501, false, transport.ErrSlowConsumer, 500}, {500, false, nil, limit}, {200, false, transport.ErrSlowConsumer, limit}},
 		},
 		{
+			"a unit is not held against the limit",
+			func(q *transport.Queue) {
+				q.SetStalled(nil, true)
+				_ = q.WriteUnit([]*transport.Message{transport.NewMessage(text(3*limit), nil), transport.NewMessage(text(2*limit), nil)})
+			},
+			[]step{{500, false, nil, 5*limit + 500}, {501, false, transport.ErrSlowConsumer, 5*limit + 500}, {500, false, nil, 6 * limit}, {200, false, transport.ErrSlowConsumer, 6 * limit}},
+		},
+		{
 			"twice the limit is allowed while the peer keeps up",
 			func(*transport.Queue) {},
 			[]step{{900, false, nil, 900}, {1100, false, nil, 2 * limit}, {200, false, transport.ErrSlowConsumer, 2 * limit}},

@@ -50,6 +50,12 @@ func NewArgs(c Codec, message []byte, spans []Span, attachments [][]byte) Args {
 // Len returns the number of arguments.
 func (a Args) Len() int { return a.n }
 
+// First returns the first n arguments, or all if there are fewer.
+func (a Args) First(n int) Args {
+	a.n = min(max(n, 0), a.n)
+	return a
+}
+
 // Raw returns argument i undecoded. It is the zero Raw if there is no such
 // argument.
 func (a Args) Raw(i int) Raw {
