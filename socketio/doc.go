@@ -91,9 +91,10 @@
 // # Locks
 //
 // For those who change this package. The locks, each taken only by who holds none
-// behind it: stage.mu, the shards of the rooms index, conn.mu, Server.mu, those of
-// the session. Of two connections never both conn.mu are held. No lock is held while a
-// handler, a hook or an encoder runs. The session may call Receiver.Closed
+// behind it: stage.mu, recoverer.mu, the shards of the rooms index, conn.mu,
+// Server.mu, those of the session. Of two connections never both conn.mu are held. No
+// lock is held while a handler, a hook or an encoder runs; a RecoveryStore is called
+// under recoverer.mu. The session may call Receiver.Closed
 // wherever it is called itself, so Closed takes nothing but conn.mu and Server.mu, and
 // conn.mu is not held while the session is called.
 //
