@@ -262,6 +262,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"time"
 
 	"github.com/sockeye-io/sockeye"
@@ -285,6 +286,7 @@ var (
 	_    *slog.Logger
 	_    http.Handler
 	_    netip.Prefix
+	_    *regexp.Regexp
 	_    time.Time
 	_    engineio.Options
 	_    siowire.Parser

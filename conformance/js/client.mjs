@@ -195,6 +195,50 @@ const scenarios = {
     const [err] = await once(s, "connect_error");
     return [err.message, err.data ?? null, s.connected];
   },
+  async "namespaces on demand"() {
+    const name = `/room-${mode}-1`;
+    const main = await connect();
+    const [a, b] = await Promise.all([connect(name), connect(name)]);
+    const [c] = await Promise.all([connect(`/room-${mode}-2`)]);
+    const said = Promise.all([a, b, c].map((s) => once(s, `said ${mode}`)));
+    main.emit("tell-all-rooms", `said ${mode}`, Buffer.from([1]));
+    const steps = [await emit(a, "message-with-ack", 1), await emit(c, "message-with-ack"), show(await said).flat()];
+    const there = async () => (await emit(main, "namespace-is-there", name))[0];
+    steps.push(await there());
+    a.disconnect();
+    b.disconnect();
+    for (let i = 0; i < 200 && (await there()); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    steps.push(await there());
+    const [err] = await once(open("/room-none"), "connect_error");
+    return [...steps, err.message];
+  },
+  async "namespaces that a function decides about"() {
+    const name = `/fn-${mode}`;
+    const s = open(name, { auth: { token: "wrong" } });
+    const [err] = await once(s, "connect_error");
+    const inside = await connect(name, { auth: { token: "secret" } });
+    const [name1] = await emit(inside, "message-with-ack");
+    s.connect(); // that the namespace is there now does not help
+    const [again] = await once(s, "connect_error");
+    s.auth = { token: "secret" };
+    s.connect();
+    await once(s, "connect");
+    const [name2] = await emit(s, "message-with-ack");
+    return [err.message, err.data === name, again.message, name1 === name, name2 === name];
+  },
+  async "broadcast with acknowledgements"() {
+    const sockets = await Promise.all([connect(), connect(), connect()]);
+    const room = `asked ${mode}`;
+    await Promise.all(sockets.map((s) => emit(s, "join", room)));
+    const [a, b, c] = sockets;
+    a.on("question", (q, done) => done(q));
+    b.on("question", (q, done) => setTimeout(done, 50, "later"));
+    const never = once(c, "question");
+    const [answers, missing] = show(await emit(a, "ask-room", room, 2000, "question", Buffer.from([5])));
+    await never;
+    const [nobody, none] = await emit(a, "ask-room", "empty room", 2000, "question");
+    return [Object.keys(answers).length, answers[a.id], answers[b.id], missing.length, missing[0] === c.id, nobody, none];
+  },
   async "handshake"() {
     const s = await connect("/", { query: { room: "a b&c" }, extraHeaders: { "x-custom": "header" }, auth: { a: 1 } });
     const [h] = await emit(s, "handshake");

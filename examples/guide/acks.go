@@ -41,3 +41,17 @@ func ask(ctx context.Context, s *socketio.Socket) (string, error) {
 	}
 	return place, err
 }
+
+// askEveryone returns the places of all who answer within 5 seconds.
+func askEveryone(ctx context.Context, srv *socketio.Server) []string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var places []string
+	for reply, err := range socketio.CallAll(ctx, srv.To(), whereAreYou, struct{}{}) {
+		if err != nil { // a *socketio.ReplyError: who gave no answer, and why
+			continue
+		}
+		places = append(places, reply.Value)
+	}
+	return places
+}

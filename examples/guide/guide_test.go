@@ -178,6 +178,20 @@ func TestNamespaces(t *testing.T) {
 	c.Expect(`2["news",{"text":"lunch"}]`)
 }
 
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	dial := sioclient.Serve(t, newServer(t, socketio.Options{}, documents))
+	a, b := sioclient.Dial(t, dial, nil), sioclient.Dial(t, dial, nil)
+	for _, c := range []*sioclient.Client{a, b} {
+		c.Send(`0/doc-7,`)
+		if p := c.Next(); !strings.HasPrefix(p, `0/doc-7,{"sid":`) {
+			t.Fatalf("got %s, want a CONNECT packet", p)
+		}
+	}
+	a.Send(`2/doc-7,["edit",{"text":"word"}]`)
+	b.Expect(`2/doc-7,["edit",{"text":"word"}]`)
+}
+
 func TestVisitors(t *testing.T) {
 	t.Parallel()
 	srv, err := newServerWithVisitors(func(cookie string) (string, bool) { return "Ada", cookie == "1" })

@@ -49,6 +49,23 @@ func TestAskingAClient(t *testing.T) {
 	})
 }
 
+func TestAskingEveryone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t, socketio.Options{})
+		dial := sioclient.Serve(t, srv)
+		home, _ := join(t, dial, sioclient.Options{})
+		join(t, dial, sioclient.Options{}) // who does not answer
+		answers := make(chan []string)
+		go func() { answers <- askEveryone(context.Background(), srv) }()
+		home.Expect(`20["where are you"]`)
+		home.Send(`30["home"]`)
+		if got := <-answers; len(got) != 1 || got[0] != "home" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 func TestFailing(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder

@@ -2,6 +2,7 @@ package guide
 
 import (
 	"context"
+	"regexp"
 
 	"github.com/sockeye-io/sockeye/socketio"
 )
@@ -19,5 +20,12 @@ func namespaces(srv *socketio.Server) {
 	})
 	socketio.On(admin, "announce", func(_ context.Context, _ *socketio.Socket, m Message) error {
 		return srv.Emit("news", m) // to everybody in "/"
+	})
+}
+
+func documents(srv *socketio.Server) {
+	documents := srv.OfMatch(regexp.MustCompile(`^/doc-[0-9]+$`))
+	socketio.On(documents, "edit", func(_ context.Context, s *socketio.Socket, m Message) error {
+		return s.Broadcast().Emit("edit", m) // to those who have the same document open
 	})
 }

@@ -80,6 +80,7 @@ func (h *handlers) register() {
 	h.rooms(main)
 	h.ends(main)
 	h.middleware()
+	h.onDemand(main)
 }
 
 // common is what every namespace does.
