@@ -20,9 +20,9 @@ import (
 // must be the one that the request was sent to, and a server that terminates
 // TLS itself also wants the scheme to be https.
 type CORS struct {
-	// Origins are the allowed origins, such as "https://example.com". "*"
-	// allows all of them, and then answers are readable by all pages but never
-	// with credentials.
+	// Origins are origins that may connect besides the server's own, such as
+	// "https://example.com". "*" allows all of them, and then answers are readable
+	// by all pages but never with credentials.
 	Origins []string
 	// AllowOrigin, if set, decides instead of Origins. The origin is "null" for a
 	// page that hides its own. It is called concurrently.
@@ -80,7 +80,8 @@ func (c *CORS) allows(r *http.Request, origin string, own endpoint) bool {
 	case c.AllowOrigin != nil:
 		return c.AllowOrigin(r, origin)
 	case len(c.Origins) > 0:
-		return slices.ContainsFunc(c.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
+		return own.matches(origin) ||
+			slices.ContainsFunc(c.Origins, func(o string) bool { return o == "*" || strings.EqualFold(o, origin) })
 	default:
 		return own.matches(origin)
 	}

@@ -28,6 +28,7 @@ type serveCommand struct {
 	MaxPayload    string   `group:"sessions" env:"SOCKEYE_MAX_PAYLOAD" default:"1MB" placeholder:"SIZE" help:"Largest message that a client may send."`
 	OutboundLimit string   `group:"sessions" env:"SOCKEYE_OUTBOUND_LIMIT" default:"1MiB" placeholder:"SIZE" help:"What may wait for a slow client before it is disconnected."`
 	Transports    []string `group:"sessions" env:"SOCKEYE_TRANSPORTS" default:"polling,websocket" placeholder:"NAME" help:"Transports that clients may use: polling, websocket or both."`
+	AllowEIO3     bool     `group:"sessions" name:"allow-eio3" env:"SOCKEYE_ALLOW_EIO3" help:"Let clients of Socket.IO 1 and 2 in, which speak version 3 of Engine.IO."`
 	CORSOrigin    []string `group:"sessions" name:"cors-origin" env:"SOCKEYE_CORS_ORIGIN" placeholder:"ORIGIN" help:"Origin whose pages may connect, as https://example.org, or * for all. Pages of this server always may. May be repeated."`
 
 	Demo bool `group:"demo" env:"SOCKEYE_DEMO" default:"true" negatable:"" help:"Serve the chat at /, which is the default. With --no-demo the server has no page and answers no event."`
@@ -88,6 +89,7 @@ func (c *serveCommand) settings() (settings, error) {
 			PingTimeout:   r.duration("--ping-timeout", c.PingTimeout),
 			MaxPayload:    r.size("--max-payload", c.MaxPayload),
 			OutboundLimit: r.size("--outbound-limit", c.OutboundLimit),
+			AllowEIO3:     c.AllowEIO3,
 		},
 	}
 	for _, name := range c.Transports {

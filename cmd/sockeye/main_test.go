@@ -334,11 +334,21 @@ func TestServeWithoutTheDemo(t *testing.T) {
 
 func TestFlagsReachTheServer(t *testing.T) {
 	t.Parallel()
-	s := serve(t, []string{"SOCKEYE_PING_TIMEOUT=3s"}, "--addr=127.0.0.1:0", "--ping-interval=7s", "--max-payload=64kB", "--transports=polling")
+	s := serve(t, []string{"SOCKEYE_PING_TIMEOUT=3s"}, "--addr=127.0.0.1:0", "--ping-interval=7s", "--max-payload=64kB", "--transports=polling", "--allow-eio3")
 	_, open := s.get("socket.io/?EIO=4&transport=polling")
 	s.leave("socket.io/", sid(t, open))
 	if !strings.Contains(open, `"upgrades":[],"pingInterval":7000,"pingTimeout":3000,"maxPayload":64000`) {
 		t.Errorf("handshake: %s", open)
+	}
+	_, old := s.get("socket.io/?EIO=3&transport=polling")
+	_, packet, _ := strings.Cut(old, ":")
+	bye, err := http.Post(s.url+"socket.io/?EIO=3&transport=polling&sid="+sid(t, packet), "text/plain", strings.NewReader("1:1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bye.Body.Close()
+	if bye.StatusCode != http.StatusOK {
+		t.Errorf("a client of version 3 takes its leave: %s", bye.Status)
 	}
 	if _, page := s.get(""); !strings.Contains(page, `<meta name="socketio" content="/socket.io/" data-transports="polling">`) {
 		t.Error("the page does not say where to connect")

@@ -578,7 +578,7 @@ func TestVolatileOverAConnWhoseWritesWait(t *testing.T) {
 			equal(t, "volatile behind it", r.next(), "14v")
 		}
 		r.write(strings.Repeat("x", 200_000)) // more than the network takes
-		time.Sleep(time.Second)
+		time.Sleep(time.Second)               //nolint:forbidigo // virtual time
 		volatile("dropped")
 		r.write("last")
 		equal(t, "message", len(r.next()), 200_002)
