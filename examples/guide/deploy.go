@@ -57,3 +57,20 @@ func faultyOptions() error {
 	})
 	return err // both faults are named
 }
+
+func recovering() (*socketio.Server, error) {
+	srv, err := socketio.NewServer(socketio.Options{
+		Recovery: &socketio.Recovery{Window: 2 * time.Minute},
+	})
+	if err != nil {
+		return nil, err
+	}
+	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		if s.Recovered() {
+			return nil // its rooms are as they were, and what it missed is on its way
+		}
+		s.Join("lobby")
+		return nil
+	})
+	return srv, nil
+}

@@ -2,6 +2,7 @@ package guide
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
@@ -133,5 +134,52 @@ func TestDeployOptions(t *testing.T) {
 		if _, status := sioclient.Open(t, dial, sioclient.Options{Header: http.Header{"Origin": {origin}}, Polling: true}); status != want {
 			t.Errorf("%s: status %d, want %d", origin, status, want)
 		}
+	}
+}
+
+func TestRecovering(t *testing.T) {
+	t.Parallel()
+	srv, err := recovering()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial := sioclient.Serve(t, srv)
+	connect := func(auth any) *sioclient.Client {
+		t.Helper()
+		c, status := sioclient.Open(t, dial, sioclient.Options{})
+		if c == nil {
+			t.Fatalf("connect: status %d", status)
+		}
+		c.Join(auth)
+		return c
+	}
+	var first, second struct{ SID, PID string }
+	c := connect(nil)
+	p := c.Next()
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(p, "0")), &first); err != nil || first.PID == "" {
+		t.Fatalf("got %s, want a CONNECT packet with a pid: %v", p, err)
+	}
+	gone := make(chan struct{})
+	srv.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Disconnect) { close(gone) })
+	if err := srv.To(first.SID).Emit("seen", 1); err != nil {
+		t.Fatal(err)
+	}
+	var seen []any
+	p = c.Next()
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(p, "2")), &seen); err != nil || len(seen) != 3 {
+		t.Fatalf("got %s, want an event with an offset: %v", p, err)
+	}
+	c.Vanish()
+	<-gone
+	if err := srv.To("lobby").Emit("missed", 2); err != nil {
+		t.Fatal(err)
+	}
+	c = connect(map[string]any{"pid": first.PID, "offset": seen[2]})
+	if p := c.Next(); !strings.HasPrefix(p, `2["missed",2,`) {
+		t.Errorf("got %s, want what was missed", p)
+	}
+	p = c.Next()
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(p, "0")), &second); err != nil || second.SID != first.SID {
+		t.Errorf("got %s, want a CONNECT packet with the id %s: %v", p, first.SID, err)
 	}
 }
