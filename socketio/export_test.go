@@ -1,6 +1,9 @@
 package socketio
 
-import "unsafe"
+import (
+	"context"
+	"unsafe"
+)
 
 // Pending returns the number of calls whose acknowledgements are waited for.
 func (s *Socket) Pending() int {
@@ -92,4 +95,42 @@ func (n *Namespace) Kept() (events, sessions, away int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.log.entries) - r.log.head, len(r.seats), r.away
+}
+
+// memoryPeer is another server in the same process.
+type memoryPeer struct {
+	id string
+	to *Server
+}
+
+func (p memoryPeer) name() string { return p.id }
+
+func (p memoryPeer) tell(namespace, event string, args Args) error {
+	p.to.engine.Go(func() { _, _ = p.to.serverEvent(p.to.life, namespace, event, args) })
+	return nil
+}
+
+func (p memoryPeer) ask(ctx context.Context, namespace, event string, args Args) (Args, error) {
+	type answer struct {
+		args Args
+		err  error
+	}
+	done := make(chan answer, 1)
+	p.to.engine.Go(func() {
+		args, err := p.to.serverEvent(ctx, namespace, event, args)
+		done <- answer{args, err}
+	})
+	select {
+	case a := <-done:
+		return a.args, a.err
+	case <-ctx.Done():
+		return Args{}, ctx.Err()
+	}
+}
+
+// Join makes other servers those that srv reaches, before it is used.
+func (srv *Server) Join(others map[string]*Server) {
+	for id, o := range others {
+		srv.peers = append(srv.peers, memoryPeer{id, o})
+	}
 }

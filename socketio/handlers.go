@@ -69,6 +69,7 @@ type table struct {
 	disconnecting []*entry[DisconnectHandler]
 	disconnect    []*entry[DisconnectHandler]
 	onError       []*entry[ErrorHandler]
+	server        []*entry[serverEvent]
 }
 
 // handlerSet holds a table that is copied at each change.
@@ -132,6 +133,7 @@ func merge(a, b *table) *table {
 		disconnecting: slices.Concat(a.disconnecting, b.disconnecting),
 		disconnect:    slices.Concat(a.disconnect, b.disconnect),
 		onError:       slices.Concat(a.onError, b.onError),
+		server:        slices.Concat(a.server, b.server),
 	}
 	for event, more := range b.events {
 		list := more.list

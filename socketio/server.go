@@ -25,6 +25,7 @@ type Server struct {
 	opts      Options
 	engine    *engineio.Server
 	wheel     *wheel.Wheel // connect timeouts
+	peers     []peer       // the other servers; none without a cluster
 	hardLimit int          // bytes that a connection may hold at all
 	life      context.Context
 	end       context.CancelFunc // of life
