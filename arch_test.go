@@ -96,6 +96,7 @@ var layers = []layer{
 	{"examples/guide", []string{".", "engineio", "socketio"}},
 	{"docs", nil}, // tests of the documents
 	{"socketio/siowire/fastjson", []string{"socketio/siowire"}},
+	{"socketio/recovery/bolt", []string{"socketio"}},
 	{"bench/load", nil},
 	{"bench/peers/floor", nil},
 	{"bench/server", []string{"socketio"}},

@@ -17,8 +17,9 @@ type recoverer struct {
 	// static
 	ns    *Namespace
 	opts  *Recovery
-	mark  string // what events are encoded with in place of their offset
-	limit int    // bytes that a client may have missed
+	store RecoveryStore // not before the first lock
+	mark  string        // what events are encoded with in place of their offset
+	limit int           // bytes that a client may have missed
 
 	mu sync.Mutex // behind stage.mu, ahead of the shards of the rooms index; see lock
 
@@ -52,11 +53,12 @@ func (r *recoverer) lock() {
 	}
 	r.loaded = true
 	name := engineio.NewID()[:logNameSize]
-	state, err := r.opts.Store.Load(r.ns.name, name)
+	r.store = r.opts.Store
+	state, err := r.store.Load(r.ns.name, name)
 	if err != nil || len(state.Log) != logNameSize {
 		r.ns.srv.opts.Logger.Error("socketio: recovery store not read: clients start anew", "namespace", r.ns.name, "error", err)
 		state = RecoveryState{Log: name}
-		r.broken = true
+		r.store = memoryStore{} // what is there must not be mixed with what comes
 	}
 	r.loadLocked(&state)
 }
@@ -90,6 +92,8 @@ func (r *recoverer) loadLocked(state *RecoveryState) {
 		}
 		if now.Before(t.expires) {
 			seats = append(seats, t)
+		} else {
+			r.storedLocked(r.store.Delete(r.ns.name, t.pid))
 		}
 	}
 	slices.SortFunc(seats, func(a, b *seat) int { return a.expires.Compare(b.expires) })
@@ -140,7 +144,7 @@ func (r *recoverer) stampLocked(e *encoder) {
 
 // storeLocked gives the last event to the store.
 func (r *recoverer) storeLocked(e *encoder, o engineio.WriteOptions, now time.Time, rooms, except []string) {
-	if _, none := r.opts.Store.(memoryStore); none {
+	if _, none := r.store.(memoryStore); none {
 		return
 	}
 	text, binary := e.messages()
@@ -148,7 +152,7 @@ func (r *recoverer) storeLocked(e *encoder, o engineio.WriteOptions, now time.Ti
 	if r.broken { // what the store has ends somewhere before this event
 		oldest = max(oldest, r.log.last-1)
 	}
-	err := r.opts.Store.Append(r.ns.name, RecoveryEntry{
+	err := r.store.Append(r.ns.name, RecoveryEntry{
 		Seq: r.log.last, At: now, Rooms: rooms, Except: except, Text: text, Binary: binary, Plain: o.Plain,
 	}, oldest)
 	r.broken = err != nil
@@ -165,8 +169,8 @@ func (r *recoverer) storedLocked(err error) {
 
 // saveLocked gives a seat to the store.
 func (r *recoverer) saveLocked(t *seat) {
-	if _, none := r.opts.Store.(memoryStore); !none {
-		r.storedLocked(r.opts.Store.Save(r.ns.name, t.session()))
+	if _, none := r.store.(memoryStore); !none {
+		r.storedLocked(r.store.Save(r.ns.name, t.session()))
 	}
 }
 

@@ -2,6 +2,8 @@ package socketio_test
 
 import (
 	"encoding/json"
+	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -153,3 +155,6 @@ func sameList(t testing.TB, what string, got, want []string) {
 
 // recovering returns options with recovery.
 func recovering(r socketio.Recovery) socketio.Options { return socketio.Options{Recovery: &r} }
+
+// plainLog returns a logger that writes to w.
+func plainLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

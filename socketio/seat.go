@@ -380,7 +380,7 @@ func (r *recoverer) dropLocked(t *seat) {
 	}
 	t.owner = nil
 	delete(r.seats, t.pid)
-	if _, none := r.opts.Store.(memoryStore); !none && t.accepted {
-		r.storedLocked(r.opts.Store.Delete(r.ns.name, t.pid))
+	if _, none := r.store.(memoryStore); !none && t.accepted {
+		r.storedLocked(r.store.Delete(r.ns.name, t.pid))
 	}
 }

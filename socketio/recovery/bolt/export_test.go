@@ -1,0 +1,4 @@
+package bolt
+
+// OpenSince is Open since the machine was started under a name.
+var OpenSince = open
