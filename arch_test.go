@@ -111,6 +111,7 @@ var layers = []layer{
 	{"conformance/internal/page", []string{"socketio"}},
 	{"conformance/proxy", nil},
 	{"conformance/wire", nil},
+	{"conformance/recovery", []string{"engineio", "socketio", "socketio/recovery/bolt"}},
 	{"conformance/server", []string{"conformance/internal/sut"}},
 	{"conformance/browser", nil},
 	{"conformance/jsonp", nil},
