@@ -90,6 +90,7 @@ async def disconnects():
         await connect(c)
         sid = c.get_sid()
         if how == "client":
+            await c.eio.queue.join()  # with a POST under way it would leave without a word
             await c.disconnect()
         else:
             await c.emit("disconnect-me", how == "connection")

@@ -143,6 +143,7 @@ def disconnect_by_client():
     c, w = connect(), witness()
     sid = c.get_sid()
     q = collect(c, "disconnect")
+    c.eio.queue.join()  # with a POST under way it would leave without a word
     c.disconnect()
     return [take(q), reason_of(w, sid) in LEFT]
 
