@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,22 +291,24 @@ func TestCallAllOfBothTransportsWithBinary(t *testing.T) {
 		p := r.poller()
 		p.join()
 		c, _ := r.socket()
-		go func() {
+		var clients sync.WaitGroup
+		clients.Go(func() {
 			equal(t, "poll", p.get(), "451-0[\"e\",{\"_placeholder\":true,\"num\":0}]\x1ebAQI=")
 			equal(t, "answer to the POST", p.post("461-0[{\"_placeholder\":true,\"num\":0}]\x1ebAQID"), "ok")
-		}()
-		go func() {
+		})
+		clients.Go(func() {
 			c.expect(`51-0["e",{"_placeholder":true,"num":0}]`)
 			c.expectBinary("\x01\x02")
 			c.send(`61-0[{"_placeholder":true,"num":0}]`)
 			c.sendBinary("\x01\x02\x03")
-		}()
+		})
 		n := 0
 		for reply, err := range socketio.CallAll[[]byte](t.Context(), r.srv.To(), "e", []byte{1, 2}) {
 			must(t, err)
 			equal(t, "value", string(reply.Value), "\x01\x02\x03")
 			n++
 		}
+		clients.Wait()
 		equal(t, "replies", n, 2)
 	})
 }
