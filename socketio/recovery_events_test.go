@@ -442,3 +442,68 @@ func TestRecoveryInNamespacesMadeOnDemand(t *testing.T) {
 		equal(t, "namespaces", parent.MadeFor(), 0)
 	})
 }
+
+// A client with an old offset has missed nothing only if nothing was for it.
+func TestOldOffsetsCountWhatWasForTheClient(t *testing.T) {
+	t.Parallel()
+	for rule, emit := range map[string]func(r *rig, s *socketio.Socket) error{
+		"broadcast":          func(r *rig, _ *socketio.Socket) error { return r.srv.To("room").Emit("lost") },
+		"to the socket":      func(_ *rig, s *socketio.Socket) error { return s.Emit("lost") },
+		"to its id":          func(r *rig, s *socketio.Socket) error { return r.srv.To(s.ID()).Emit("lost") },
+		"to the rest, twice": nil,
+	} {
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, recovering(socketio.Recovery{MaxEntries: 3}), func(t *testing.T, r *rig) {
+				c := r.returner()
+				r.srv.Socket(c.sid).Join("room")
+				must(t, r.srv.Emit("first"))
+				c.got()
+				if emit != nil {
+					must(t, emit(r, r.srv.Socket(c.sid)))
+				}
+				for range 10 {
+					must(t, r.srv.To("others").Emit("n"))
+				}
+				c.drop()
+				if emit != nil {
+					c.refused(socketio.RefusedHistory)
+				} else {
+					c.recovers()
+				}
+			})
+		})
+	}
+}
+
+// The connection may end between the middleware and the acceptance.
+func TestConnectionThatEndsBeforeTheAcceptance(t *testing.T) {
+	t.Parallel()
+	bubble(t, recovering(socketio.Recovery{}), func(t *testing.T, r *rig) {
+		var cut atomic.Pointer[string]
+		r.srv.Use(func(_ context.Context, s *socketio.Socket) error {
+			if sid := cut.Load(); sid != nil {
+				s.Join("never")
+				r.srv.Engine().Session(*sid).Close()
+			}
+			return nil
+		})
+		c := r.returner()
+		c.drop()
+		for _, pid := range []string{c.pid, ""} {
+			lost := &returner{r: r, pid: pid}
+			lost.client = r.dial()
+			cut.Store(&lost.client.sid)
+			lost.ask()
+			lost.closed()
+		}
+		cut.Store(nil)
+		synctest.Wait()
+		_, sessions, away := r.srv.Kept()
+		equal(t, "sessions", sessions, 1) // the other client has never heard of its own
+		equal(t, "away", away, 1)
+		must(t, r.srv.To("never").Emit("not missed"))
+		must(t, r.srv.Emit("missed"))
+		c.recovers(`2["missed"]`)
+	})
+}

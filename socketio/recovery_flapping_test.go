@@ -81,11 +81,18 @@ func (f *flapper) take(text string) {
 		return
 	}
 	var args []any
-	if text[0] != '2' || json.Unmarshal([]byte(text[1:]), &args) != nil || len(args) != 3 {
+	if text[0] != '2' || json.Unmarshal([]byte(text[1:]), &args) != nil || len(args) < 3 {
 		f.err = fmt.Errorf("got %q", text)
 		return
 	}
-	f.offset = args[2]
+	offset, _ := args[len(args)-1].(string)
+	if before, _ := f.offset.(string); offset < before {
+		f.err = fmt.Errorf("got %q behind the offset %q", text, before)
+	}
+	f.offset = offset
+	if args[0] == "v" {
+		return
+	}
 	f.got = append(f.got, int(args[1].(float64)))
 }
 
@@ -172,5 +179,64 @@ func TestFlappingConnections(t *testing.T) {
 		if lost < 10*clients {
 			t.Errorf("only %d connections were lost", lost)
 		}
+	})
+}
+
+// TestConcurrentEmitsAreInOneOrder has many goroutines emit at once, to everyone, to
+// rooms and to single sockets, while clients lose their connections: an event that
+// overtook another with a lower number would be lost or doubled.
+func TestConcurrentEmitsAreInOneOrder(t *testing.T) {
+	t.Parallel()
+	const clients, emitters, each = 10, 8, 100
+	bubble(t, recovering(socketio.Recovery{}), func(t *testing.T, r *rig) {
+		all := make([]*flapper, clients)
+		for i := range all {
+			all[i] = &flapper{returner: r.returner(), rnd: rand.New(rand.NewPCG(2, uint64(i)))}
+			r.srv.Socket(all[i].sid).Join("room")
+		}
+		ids := make([]string, clients)
+		for i, f := range all {
+			ids[i] = f.sid
+		}
+		calm := make(chan struct{})
+		var running, emitting sync.WaitGroup
+		for _, f := range all {
+			running.Go(func() { f.run(calm, emitters*each) })
+		}
+		for e := range emitters {
+			emitting.Go(func() {
+				for i := range each {
+					to := []socketio.Broadcast{r.srv.To(), r.srv.To("room"), r.srv.To(ids...)}[i%3]
+					must(t, to.Emit("n", e*each+i))
+					for _, id := range ids {
+						if s := r.srv.Socket(id); s != nil && i%10 == 0 {
+							_ = s.Volatile().Emit("v", -1, -1) // carries an offset, too
+						}
+					}
+					if i%20 == 0 {
+						after(time.Duration(e+1) * 100 * time.Millisecond)
+					}
+				}
+			})
+		}
+		emitting.Wait()
+		must(t, r.srv.Emit("n", emitters*each))
+		close(calm)
+		running.Wait()
+		for i, f := range all {
+			var next [emitters + 1]int
+			if f.err != nil {
+				t.Errorf("client %d: %v", i, f.err)
+			}
+			for _, n := range f.got {
+				if e := n / each; n%each != next[e] {
+					t.Fatalf("client %d: event %d of emitter %d, want %d", i, n%each, e, next[e])
+				}
+				next[n/each]++
+			}
+			equal(t, "events", len(f.got), emitters*each+1)
+			f.leave()
+		}
+		synctest.Wait()
 	})
 }

@@ -130,6 +130,11 @@ func TestReturnBeforeTheOldConnectionsEndIsNoticed(t *testing.T) {
 			if err := before.Emit("late"); err == nil {
 				t.Error("Emit to the old socket: no error")
 			}
+			now.Join("new")
+			if rooms := before.Rooms(); slices.Contains(rooms, "new") || !slices.Contains(rooms, "room") {
+				t.Errorf("rooms of the old socket: %v", rooms)
+			}
+			now.Leave("new")
 			equal(t, "members of the room", r.srv.RoomLen("room"), 1)
 			equal(t, "members of the late room", r.srv.RoomLen("late"), 0)
 			must(t, now.Emit("one"))
