@@ -27,6 +27,10 @@ const (
 // ping timeout, by Shutdown, by ReasonForcedClose and by ReasonSlowConsumer. Ends by
 // Disconnect, Close and the client's own disconnect are final.
 //
+// Values (Key) are those that the socket had when its connection ended. They stay in the
+// process: a client that recovers through a Store has none, and middleware,
+// which runs for it as for every other, can set them anew.
+//
 // For it, every event carries an offset, a string behind its last argument, which
 // handlers in clients see too; events that ask for an acknowledgement, and
 // acknowledgements, carry none and are not repeated, nor are volatile events. Events
