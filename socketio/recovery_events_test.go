@@ -15,6 +15,7 @@ import (
 	"github.com/sockeye-io/sockeye/engineio"
 	"github.com/sockeye-io/sockeye/socketio"
 	"github.com/sockeye-io/sockeye/socketio/siowire"
+	"github.com/sockeye-io/sockeye/socketio/siowire/msgpack"
 )
 
 // The JavaScript server loses what middleware emits when recovery is on.
@@ -505,5 +506,55 @@ func TestConnectionThatEndsBeforeTheAcceptance(t *testing.T) {
 		must(t, r.srv.To("never").Emit("not missed"))
 		must(t, r.srv.Emit("missed"))
 		c.recovers(`2["missed"]`)
+	})
+}
+
+// The offset is written over a mark in whatever the parser has made.
+func TestRecoveryWithMessagePack(t *testing.T) {
+	t.Parallel()
+	o := recovering(socketio.Recovery{})
+	o.Parser = msgpack.New()
+	bubble(t, o, func(t *testing.T, r *rig) {
+		decoder := o.Parser.NewDecoder(siowire.Limits{})
+		read := func(c *client, dst ...any) siowire.Packet {
+			t.Helper()
+			m := c.receive()
+			p, ok, err := decoder.Add([]byte(m.text), m.binary)
+			if err != nil || !ok {
+				t.Fatalf("got %+v: %v", m, err)
+			}
+			for i, d := range dst {
+				must(t, p.Args.Decode(i, d))
+			}
+			return p
+		}
+		connect := func(auth any) *client {
+			t.Helper()
+			head, err := o.Parser.AppendValue(nil, siowire.Header{Type: siowire.Connect}, auth)
+			must(t, err)
+			c := r.dial()
+			c.sendBinary(string(head))
+			return c
+		}
+		var reply, again struct {
+			SID string `json:"sid"`
+			PID string `json:"pid"`
+		}
+		c := connect(nil)
+		read(c, &reply)
+		var data []byte
+		var offset, next string
+		must(t, r.srv.Emit("one", []byte{1}))
+		read(c, &data, &offset)
+		equal(t, "length of the offset", len(offset), socketio.OffsetSize)
+		c.leave()
+		synctest.Wait()
+		must(t, r.srv.Emit("two", []byte{2, 3}))
+		c = connect(map[string]any{"pid": reply.PID, "offset": offset})
+		if p := read(c, &data, &next); string(p.Name) != "two" || len(data) != 2 || next <= offset {
+			t.Errorf("got %q with %v and offset %q", p.Name, data, next)
+		}
+		read(c, &again)
+		equal(t, "reply", again, reply)
 	})
 }
