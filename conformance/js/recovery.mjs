@@ -31,11 +31,17 @@ const connect = async () => {
     if (typeof rest.at(-1) !== "string") throw new Error(`no offset behind ${n}`);
   });
   await once(socket, "connect");
+  await settled(socket);
+  return socket;
+};
+
+// settled resolves when the client has changed to WebSocket, if it is going to. A client that loses both connections
+// while it has stopped to poll for the sake of the other notices nothing until it misses a ping.
+const settled = async (socket) => {
   const { engine } = socket.io;
   if (mode === "upgrade" && engine.transport.name === "polling") {
     await within(new Promise((resolve) => engine.once("upgrade", resolve)), "upgrade");
   }
-  return socket;
 };
 
 const arrived = async (socket, n) =>
@@ -57,6 +63,7 @@ const away = async (socket, fn) => {
   await fn?.();
   await up();
   await back;
+  await settled(socket);
 };
 
 const final = async (socket, end) => {
